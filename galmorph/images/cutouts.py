@@ -1,0 +1,225 @@
+# Licensed under a 3-clause BSD style license - see licenses/LICENSE.rst
+"""
+Raw cutouts: windows of an image around positions.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from galmorph.core import ImageError, MorphFlag
+from galmorph.images.nddata import pixel_scale_of
+
+__all__ = ["RawCutout", "cutout_from_image", "extract_cutouts"]
+
+
+@dataclass
+class RawCutout:
+    """
+    A window of an image around one position.
+
+    Parameters
+    ----------
+    data : `~numpy.ndarray`
+        Pixels, shape (ny, nx) or (ny, nx, bands), float32.
+    mask : `~numpy.ndarray`
+        Pixels not to be used (True), shape (ny, nx).
+    rms : `~numpy.ndarray` or None
+        Standard deviation of each pixel, in the unit of the data.
+    segmentation : `~numpy.ndarray` or None
+        The image's segmentation within the window, 0 for sky.
+    label : int
+        Label of the target in the segmentation; 0 where it is not known.
+    x, y : float
+        The position within the window, in 0-based pixels.
+    origin : tuple of int
+        Pixel (y, x) of the image at the window's first pixel.
+    flags : int
+        Bits of `~galmorph.core.MorphFlag` that are known already.
+    pixel_scale : float
+        Arcseconds per pixel; NaN where it is not known.
+    parent : tuple, optional
+        The image and segmentation that the window was cut from.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from galmorph.images import as_nddata, cutout_from_image
+    >>> cutout = cutout_from_image(as_nddata(np.zeros((30, 20))))
+    >>> cutout.x, cutout.y
+    (9.5, 14.5)
+    """
+
+    data: np.ndarray
+    mask: np.ndarray
+    rms: np.ndarray | None
+    segmentation: np.ndarray | None
+    label: int
+    x: float
+    y: float
+    origin: tuple
+    flags: int
+    pixel_scale: float
+    parent: tuple = None
+
+    @property
+    def is_whole(self):
+        """Whether the window holds all of the image that it was cut from."""
+        if self.parent is None:
+            return True
+        ny, nx = self.parent[0].data.shape[:2]
+        y0, x0 = self.origin
+        sy, sx = self.data.shape[:2]
+        return y0 <= 0 and x0 <= 0 and y0 + sy >= ny and x0 + sx >= nx
+
+    def enlarged(self):
+        """
+        The window of twice the size around the same position.
+
+        Returns
+        -------
+        cutout : `RawCutout`
+        """
+        image, segmentation = self.parent
+        size = 2 * max(self.data.shape[:2])
+        x, y = self.x + self.origin[1], self.y + self.origin[0]
+        return _cut(image, x, y, size, segmentation, self.label)
+
+
+def cutout_from_image(image, position=None, segmentation=None):
+    """
+    Take a whole image as the cutout of one object.
+
+    Parameters
+    ----------
+    image : `~astropy.nddata.NDData`
+        As `~galmorph.images.as_nddata` returns it.
+    position : tuple of float, optional
+        Position (x, y) of the object in 0-based pixels; the middle of the
+        image where it is not given.
+    segmentation : `~numpy.ndarray`, optional
+        Segmentation of the image, 0 for sky.
+
+    Returns
+    -------
+    cutout : `RawCutout`
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from galmorph.images import as_nddata, cutout_from_image
+    >>> cutout_from_image(as_nddata(np.ones((3, 3)))).data.shape
+    (3, 3)
+    """
+    ny, nx = image.data.shape[:2]
+    x, y = ((nx - 1) / 2, (ny - 1) / 2) if position is None else position
+    cutout = next(
+        extract_cutouts(image, [x], [y], size=max(ny, nx), segmentation=segmentation)
+    )
+    while not cutout.is_whole:
+        cutout = cutout.enlarged()
+    return cutout
+
+
+def extract_cutouts(image, x, y, *, size, segmentation=None, labels=None):
+    """
+    Cut windows around positions out of an image.
+
+    Parameters
+    ----------
+    image : `~astropy.nddata.NDData`
+        As `~galmorph.images.as_nddata` returns it.
+    x, y : array_like of float
+        Positions in 0-based pixels. Positions that are not finite, or outside
+        of the image, give a wholly masked cutout with a flag.
+    size : int or array_like of int
+        Side of the windows in pixels. What would lie beyond the edge of the
+        image is not part of the window.
+    segmentation : `~numpy.ndarray`, optional
+        Segmentation of the image, 0 for sky.
+    labels : array_like of int, optional
+        Labels of the targets in the segmentation; found at the positions
+        where they are not given.
+
+    Yields
+    ------
+    cutout : `RawCutout`
+        One for each position, in the same order.
+
+    Raises
+    ------
+    ImageError
+        If the segmentation has another shape than the image.
+    ValueError
+        If the numbers of positions, sizes and labels differ.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from galmorph.images import as_nddata, extract_cutouts
+    >>> image = as_nddata(np.zeros((50, 50)))
+    >>> [c.data.shape for c in extract_cutouts(image, [20, 2], [20, 2], size=10)]
+    [(10, 10), (7, 7)]
+    """
+    x, y = np.atleast_1d(np.asarray(x, float)), np.atleast_1d(np.asarray(y, float))
+    if x.shape != y.shape or x.ndim != 1:
+        raise ValueError(
+            f"x, y: expected two lists of one length, found shapes"
+            f" {x.shape} and {y.shape}"
+        )
+    if segmentation is not None:
+        segmentation = np.asarray(segmentation)
+        if segmentation.shape != image.data.shape[:2]:
+            raise ImageError(
+                f"segmentation: its shape {segmentation.shape} is not that of the"
+                f" image, {image.data.shape[:2]}"
+            )
+    sizes = np.broadcast_to(np.asarray(size, int), x.shape)
+    labels = np.broadcast_to(np.asarray(0 if labels is None else labels, int), x.shape)
+    for xi, yi, side, label in zip(
+        x.tolist(), y.tolist(), sizes.tolist(), labels.tolist(), strict=True
+    ):
+        yield _cut(image, xi, yi, side, segmentation, label)
+
+
+def _cut(image, x, y, size, segmentation, label):
+    ny, nx = image.data.shape[:2]
+    scale = pixel_scale_of(image)
+    scale = np.nan if scale is None else float(scale.value)
+    flags = 0
+    if not (np.isfinite(x) and np.isfinite(y)):
+        flags = MorphFlag.BAD_POSITION
+    elif not (-0.5 <= x < nx - 0.5 and -0.5 <= y < ny - 0.5):
+        flags = MorphFlag.OUTSIDE_IMAGE
+    if flags:
+        empty = np.zeros((1, 1, *image.data.shape[2:]), np.float32)
+        mask = np.ones((1, 1), bool)
+        return RawCutout(empty, mask, None, None, 0, x, y, (0, 0), int(flags), scale)
+
+    # an even window has its middle between pixels: keep the position inside
+    y0, x0 = int(np.ceil(y - size / 2)), int(np.ceil(x - size / 2))
+    y0, y1 = max(y0, 0), min(y0 + size, ny)
+    x0, x1 = max(x0, 0), min(x0 + size, nx)
+    window = (slice(y0, y1), slice(x0, x1))
+    rms = None
+    if image.uncertainty is not None:
+        rms = np.asarray(image.uncertainty.array[window], np.float32)
+        rms = rms.mean(axis=-1) if rms.ndim == 3 else rms
+    segments = None
+    if segmentation is not None:
+        segments = segmentation[window]
+        if not label:
+            label = int(segmentation[int(round(y)), int(round(x))])
+    return RawCutout(
+        data=np.asarray(image.data[window]),
+        mask=np.asarray(image.mask[window]),
+        rms=rms,
+        segmentation=segments,
+        label=label,
+        x=x - x0,
+        y=y - y0,
+        origin=(y0, x0),
+        flags=0,
+        pixel_scale=scale,
+        parent=(image, segmentation),
+    )
