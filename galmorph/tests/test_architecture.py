@@ -19,8 +19,9 @@ ALLOWED = {
     "images": {"core"},
     "models": {"core"},
     "tables": {"core"},
-    "classifier": ROADS,
-    "simulation": ROADS | {"evaluation"},
+    "_plumbing": ROADS,
+    "classifier": ROADS | {"_plumbing"},
+    "simulation": ROADS,
     "evaluation": ROADS,
     "visualization": ROADS,
     "training": ROADS | {"simulation", "evaluation"},
@@ -78,7 +79,7 @@ def test_file_is_no_longer_than_a_module_should_be(path):
 
 
 def test_every_room_says_what_comes_in_and_what_goes_out():
-    for room in set(ALLOWED) - {"classifier"}:
+    for room in set(ALLOWED) - {"_plumbing", "classifier"}:
         path = ROOT / room / "__init__.py"
         tree = ast.parse(path.read_text(encoding="utf-8"))
         document = ast.get_docstring(tree) or ""

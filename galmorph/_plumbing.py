@@ -1,0 +1,161 @@
+# Licensed under a 3-clause BSD style license - see licenses/LICENSE.rst
+"""
+What joins the rooms for `galmorph.classifier`: one image or many, positions,
+failures, batches put together again.
+"""
+
+import contextlib
+import itertools
+import sys
+import time
+from collections.abc import Iterable, Sized
+
+import numpy as np
+
+from galmorph.core import CatalogError, GalmorphError, MorphFlag
+
+__all__ = [
+    "check_number",
+    "failed_cutout",
+    "is_one_image",
+    "join_tables",
+    "length",
+    "note_failures",
+    "pair_up",
+    "progress_line",
+    "reason",
+    "to_pixels",
+]
+
+
+def is_one_image(images):
+    """Whether this is an image, and not several."""
+    from astropy.io.fits import HDUList
+    from astropy.table import Table
+
+    if isinstance(images, (str, bytes, HDUList, Table)):
+        return True
+    if isinstance(images, np.ndarray):
+        # an array of names, or of objects, holds several
+        return not (images.ndim == 1 and images.dtype.kind in "UO")
+    return not isinstance(images, Iterable)
+
+
+def length(things):
+    """How many there are, or `None` where that is not known."""
+    return len(things) if isinstance(things, Sized) else None
+
+
+def check_number(what, things, n):
+    """Refuse a sequence that has not one element for each galaxy."""
+    if len(things) != n:
+        raise CatalogError(f"{what}: found {len(things)} for {n} galaxies")
+
+
+def pair_up(images, what, things):
+    """Images with what belongs to each, or with `None`."""
+    if things is None:
+        yield from ((image, None) for image in images)
+        return
+    if length(images) is not None and length(things) is not None:
+        check_number(what, things, len(images))
+    missing = object()
+    for image, thing in itertools.zip_longest(images, things, fillvalue=missing):
+        if image is missing or thing is missing:
+            raise CatalogError(f"{what}: expected one for each image")
+        yield image, thing
+
+
+def to_pixels(positions, wcs):
+    """Positions as two arrays of pixels."""
+    from astropy.coordinates import SkyCoord
+    from astropy.table import Table
+
+    from galmorph.tables import pixel_positions
+
+    if isinstance(positions, SkyCoord):
+        positions = positions.reshape(1) if positions.isscalar else positions
+        rows = Table({"row": np.arange(len(positions))})
+        return pixel_positions(rows, wcs, positions)
+    pairs = np.ma.filled(np.ma.asarray(positions, dtype=float), np.nan)
+    if pairs.ndim not in (1, 2) or pairs.shape[-1] != 2:
+        raise CatalogError(
+            "positions: expected a SkyCoord, or x and y as an array of shape (2,) or"
+            f" (n, 2); found the shape {pairs.shape}"
+        )
+    return pairs.reshape(-1, 2).T
+
+
+def reason(error):
+    """Why an image failed, in one line."""
+    words = " ".join(str(error).split())
+    known = isinstance(error, GalmorphError)
+    return words if known else f"{type(error).__name__}: {words}"
+
+
+def note_failures(failures, flags, ids):
+    """Complete the list of failures by those that show in the flags, and by ids."""
+    known = {failure["row"] for failure in failures}
+    for row in np.flatnonzero(flags & MorphFlag.FAILED):
+        if row not in known:
+            failures.append({"row": int(row), "reason": "could not be measured"})
+    failures.sort(key=lambda failure: failure["row"])
+    if ids is not None:
+        for failure in failures:
+            failure["id"] = str(ids[failure["row"]])
+
+
+def failed_cutout():
+    """What stands for an image that could not be read."""
+    from galmorph.images import RawCutout
+
+    return RawCutout(
+        data=np.zeros((1, 1), np.float32),
+        mask=np.ones((1, 1), bool),
+        rms=None,
+        segmentation=None,
+        label=0,
+        x=np.nan,
+        y=np.nan,
+        origin=(0, 0),
+        flags=int(MorphFlag.FAILED),
+        pixel_scale=np.nan,
+    )
+
+
+def join_tables(tables):
+    """Tables one below the other; a column that one of them lacks is NaN there."""
+    from astropy.table import QTable
+
+    if len(tables) == 1:
+        return tables[0]
+    joined = QTable()
+    for name in dict.fromkeys(n for table in tables for n in table.colnames):
+        columns = [table.columns.get(name) for table in tables]
+        like = next(column for column in columns if column is not None)
+        lacking = np.nan if like.info.unit is None else np.nan * like.info.unit
+        joined[name] = np.concatenate(
+            [
+                np.repeat(lacking, len(table)) if column is None else column
+                for table, column in zip(tables, columns, strict=True)
+            ]
+        )
+        joined[name].info.description = like.info.description
+    return joined
+
+
+@contextlib.contextmanager
+def progress_line(wanted, total):
+    """A function that is told how many more galaxies are done."""
+    done, start = 0, time.monotonic()
+
+    def advance(more):
+        nonlocal done
+        done += more
+        rate = done / max(time.monotonic() - start, 1e-3)
+        line = f"classified {done:,}" + (f" of {total:,}" if total else "")
+        print(f"\r{line}, {rate:,.0f}/s ", end="", file=sys.stderr, flush=True)
+
+    yield advance if wanted else lambda more: None
+    if wanted:
+        print(file=sys.stderr)

@@ -1,0 +1,448 @@
+# Licensed under a 3-clause BSD style license - see licenses/LICENSE.rst
+"""
+`MorphologyClassifier`: images in, table of morphologies out.
+
+It joins the rooms - `galmorph.images`, `galmorph.models`, `galmorph.tables` -
+and holds no algorithm of its own. They are imported at first use, TensorFlow
+at the first prediction.
+"""
+
+import numpy as np
+
+from galmorph import __version__
+from galmorph._plumbing import (
+    check_number,
+    failed_cutout,
+    is_one_image,
+    join_tables,
+    length,
+    note_failures,
+    pair_up,
+    progress_line,
+    reason,
+    to_pixels,
+)
+from galmorph.core import conf
+
+__all__ = ["MorphologyClassifier"]
+
+# pixels that are held at a time (float32: 256 MiB), however large the images
+MOST_PIXELS = 1 << 26
+# reasons kept in the meta; beyond that the flags alone tell
+MOST_FAILURES = 1000
+
+
+class MorphologyClassifier:
+    """
+    Give galaxies the fractions of votes that experts would give them.
+
+    Parameters
+    ----------
+    model : str or `~galmorph.models.ModelBundle`, optional
+        Name of a registered model, or a loaded bundle; by default the default
+        model, which comes with the package.
+    batch_size : int, optional
+        Number of galaxies that are held and preprocessed at a time; by default
+        ``conf.batch_size``. Results do not depend on it.
+    views : int, optional
+        Number of flipped and rotated views that are averaged, 1 to 8; by
+        default what the model says.
+    device : str, optional
+        Device of the network, e.g. ``'cpu:0'``; by default the backend's choice.
+
+    Raises
+    ------
+    UnknownModelError
+        If no model of that name is registered.
+    DownloadError
+        If the model's file cannot be had.
+    BundleError
+        If it is not a valid model bundle.
+
+    Examples
+    --------
+    >>> from galmorph import MorphologyClassifier
+    >>> classifier = MorphologyClassifier()  # doctest: +SKIP
+    >>> table = classifier.classify(["a.fits", "b.fits"])  # doctest: +SKIP
+    """
+
+    def __init__(self, model=None, *, batch_size=None, views=None, device=None):
+        from galmorph.images import Preprocessor
+        from galmorph.models import ModelBundle, fetch_model, load_bundle
+
+        if not isinstance(model, ModelBundle):
+            model = load_bundle(fetch_model(model))
+        self._bundle = model
+        self._preprocessor = Preprocessor.from_dict(model.preprocessing)
+        self._batch_size = batch_size or conf.batch_size
+        self._views = views
+        self._device = device
+        self._predictor = None
+
+    @classmethod
+    def from_file(cls, path, **options):
+        """
+        Make a classifier from a model bundle.
+
+        Parameters
+        ----------
+        path : path-like
+            The bundle's folder or ``.zip`` file.
+        **options
+            ``batch_size``, ``views`` and ``device``.
+
+        Returns
+        -------
+        classifier : `MorphologyClassifier`
+
+        Raises
+        ------
+        BundleError
+            If it is not a valid model bundle.
+        """
+        from galmorph.models import load_bundle
+
+        return cls(load_bundle(path), **options)
+
+    def save(self, path, *, overwrite=False):
+        """
+        Write the model as a bundle.
+
+        Parameters
+        ----------
+        path : path-like
+            A folder to make, or a file that ends in ``.zip``.
+        overwrite : bool, optional
+            Whether to replace what is there.
+
+        Returns
+        -------
+        path : `~pathlib.Path`
+        """
+        from galmorph.models import copy_bundle
+
+        return copy_bundle(self._bundle, path, overwrite=overwrite)
+
+    def __repr__(self):
+        return f"<MorphologyClassifier {self.name!r}, scheme {self.scheme.name!r}>"
+
+    @property
+    def name(self):
+        """Name of the model."""
+        return self._bundle.name
+
+    @property
+    def scheme(self):
+        """The `~galmorph.core.LabelScheme` of the outputs."""
+        return self._bundle.scheme
+
+    @property
+    def card(self):
+        """What the model was made from and what it is good for, as text."""
+        return self._bundle.card
+
+    @property
+    def sha256(self):
+        """SHA-256 of the model bundle."""
+        return self._bundle.sha256
+
+    @property
+    def preprocessor(self):
+        """The model's own `~galmorph.images.Preprocessor`."""
+        return self._preprocessor
+
+    def classify(
+        self, images, *, ids=None, positions=None, pixel_scale=None, progress=False
+    ):
+        """
+        Classify galaxies, each in an image of its own or at a position.
+
+        Parameters
+        ----------
+        images : image or iterable of images
+            One image - an array, Quantity, masked array,
+            `~astropy.nddata.NDData`, `~astropy.nddata.Cutout2D`, HDU, or the
+            path or URL of a FITS file - or any iterable of them. A generator is
+            consumed in batches.
+        ids : sequence, optional
+            Names of the galaxies, for the column ``id``.
+        positions : optional
+            Where in the images the galaxies are: for many images one position
+            each, for one image one position or any number of them. A position
+            is a `~astropy.coordinates.SkyCoord`, or x and y in pixels counted
+            from 0; a scalar or array SkyCoord, or an array of shape (2,) or
+            (n, 2). By default the galaxy is in the middle of its image.
+        pixel_scale : `~astropy.units.Quantity` or float, optional
+            Size of a pixel, in arcsec where there is no unit; by default the
+            WCS's.
+        progress : bool, optional
+            Whether to show progress on standard error.
+
+        Returns
+        -------
+        table : `~astropy.table.QTable`
+            One row per galaxy, in order: ``id`` (if given), the fractions with
+            their errors, ``morph_class``, ``morph_flags`` and measurements.
+            ``meta['galmorph']`` tells the version, the model, its SHA-256, its
+            preprocessing, and which images failed and why.
+
+        Raises
+        ------
+        ImageError
+            If the one image is not valid. One of many that is not gets a row
+            with the flag ``failed``.
+        CatalogError
+            If the numbers of ids, positions and images differ.
+        """
+        failures = []
+        if is_one_image(images):
+            cutouts = self._cutouts_of_one(images, positions, pixel_scale)
+            total = 1 if positions is None else None
+            ids = [ids] if ids is not None and np.ndim(ids) == 0 else ids
+        else:
+            cutouts = self._cutouts_of_many(images, positions, pixel_scale, failures)
+            total = length(images)
+        if ids is not None:
+            ids = list(ids)
+            if total is not None:
+                check_number("ids", ids, total)
+        return self._classify(
+            cutouts, failures, ids=ids, total=total, progress=progress
+        )
+
+    def annotate(
+        self,
+        catalog,
+        image,
+        *,
+        position=None,
+        segmentation=None,
+        pixel_scale=None,
+        overwrite=False,
+        progress=False,
+    ):
+        """
+        Add morphologies to a catalogue of the sources of an image.
+
+        Parameters
+        ----------
+        catalog : `~astropy.table.Table`
+            The catalogue. It is not changed.
+        image : image
+            The mosaic: anything that `classify` takes as one image.
+        position : optional
+            Where the sources are: the name of a column of
+            `~astropy.coordinates.SkyCoord`, a pair of names, a SkyCoord, or a
+            pair of arrays of pixels counted from 0. By default columns are
+            found by their usual names, sky positions first.
+        segmentation : array_like of int, optional
+            Segmentation map of the image, 0 is sky; by default each stamp is
+            segmented on its own.
+        pixel_scale : `~astropy.units.Quantity` or float, optional
+            Size of a pixel, in arcsec where there is no unit; by default the
+            WCS's.
+        overwrite : bool, optional
+            Whether to replace columns of the same names. Without it, fractions
+            that are there already are an error, and measured columns of the
+            catalogue (``x_centroid``, ``snr``...) stay as they are.
+        progress : bool, optional
+            Whether to show progress on standard error.
+
+        Returns
+        -------
+        table : `~astropy.table.QTable`
+            The catalogue's rows and columns in their order, and the columns of
+            `classify` but ``id``.
+
+        Raises
+        ------
+        ImageError
+            If the image is not valid.
+        CatalogError
+            If no positions are found, or if columns would be replaced.
+        """
+        from galmorph.images import as_nddata
+        from galmorph.tables import annotate_table, pixel_positions
+
+        image = as_nddata(image, pixel_scale=pixel_scale)
+        x, y = pixel_positions(catalog, image.wcs, position)
+        cutouts = self._preprocessor.cutouts(image, x, y, segmentation=segmentation)
+        result = self._classify(cutouts, [], total=len(catalog), progress=progress)
+        return annotate_table(
+            catalog,
+            self._without_clashes(result, catalog, overwrite),
+            overwrite=overwrite,
+        )
+
+    def classify_image(
+        self, image, *, detection=None, pixel_scale=None, progress=False
+    ):
+        """
+        Detect the sources of an image and classify each.
+
+        Parameters
+        ----------
+        image : image
+            The mosaic: anything that `classify` takes as one image. Its
+            uncertainty and mask are used.
+        detection : `~galmorph.images.DetectionConfig` or \
+                `~galmorph.images.Detection`, optional
+            Settings of the detection, or its result.
+        pixel_scale : `~astropy.units.Quantity` or float, optional
+            Size of a pixel, in arcsec where there is no unit; by default the
+            WCS's.
+        progress : bool, optional
+            Whether to show progress on standard error.
+
+        Returns
+        -------
+        table : `~astropy.table.QTable`
+            The columns of `~galmorph.images.detect_sources` and of `classify`.
+
+        Raises
+        ------
+        ImageError
+            If the image is not valid.
+        """
+        from galmorph.images import Detection, as_nddata, detect_sources
+        from galmorph.tables import annotate_table
+
+        image = as_nddata(image, pixel_scale=pixel_scale)
+        if not isinstance(detection, Detection):
+            detection = detect_sources(image, detection, progress=progress)
+        sources = detection.catalog
+        cutouts = self._preprocessor.cutouts(
+            image,
+            sources["x_centroid"],
+            sources["y_centroid"],
+            segmentation=detection.segmentation,
+            labels=sources["label"],
+        )
+        result = self._classify(cutouts, [], total=len(sources), progress=progress)
+        return annotate_table(sources, self._without_clashes(result, sources))
+
+    def preprocess(self, images, *, positions=None, pixel_scale=None):
+        """
+        The stamps that the network would see.
+
+        Parameters
+        ----------
+        images, positions, pixel_scale
+            As for `classify`.
+
+        Returns
+        -------
+        stamps : `~galmorph.images.Stamps`
+            ``data`` of shape (n, size, size, bands), ``flags`` and
+            ``measurements``, in the order of the images.
+
+        Raises
+        ------
+        ImageError
+            If the one image is not valid.
+        """
+        from galmorph.images import Stamps
+
+        if is_one_image(images):
+            cutouts = self._cutouts_of_one(images, positions, pixel_scale)
+        else:
+            cutouts = self._cutouts_of_many(images, positions, pixel_scale, [])
+        parts = list(self._batches(cutouts))
+        return Stamps(
+            np.concatenate([part.data for part in parts]),
+            np.concatenate([part.flags for part in parts]),
+            join_tables([part.measurements for part in parts]),
+        )
+
+    def _cutouts_of_one(self, image, positions, pixel_scale):
+        from galmorph.images import as_nddata, cutout_from_image
+
+        image = as_nddata(image, pixel_scale=pixel_scale)
+        if positions is None:
+            return [cutout_from_image(image)]
+        return self._preprocessor.cutouts(image, *to_pixels(positions, image.wcs))
+
+    def _cutouts_of_many(self, images, positions, pixel_scale, failures):
+        pairs = pair_up(images, "positions", positions)
+        for row, (image, position) in enumerate(pairs):
+            try:
+                (cutout,) = self._cutouts_of_one(image, position, pixel_scale)
+            except Exception as error:
+                failures.append({"row": row, "reason": reason(error)})
+                cutout = failed_cutout()
+            yield cutout
+
+    def _batches(self, cutouts):
+        """Stamps, of no more images at a time than memory is meant to hold."""
+        batch, pixels, empty = [], 0, True
+        for cutout in cutouts:
+            batch.append(cutout)
+            pixels += cutout.data.size
+            if len(batch) >= self._batch_size or pixels >= MOST_PIXELS:
+                yield self._preprocessor(batch)
+                batch, pixels, empty = [], 0, False
+        if batch or empty:
+            yield self._preprocessor(batch)
+
+    def _predict(self, stamps):
+        """Fractions and errors of stamps, NaN where there is nothing to classify."""
+        from galmorph.images import NOT_CLASSIFIED
+        from galmorph.models import Predictor
+
+        shape = (len(stamps.flags), self.scheme.n_outputs)
+        fractions = np.full(shape, np.nan, np.float32)
+        errors = np.full(shape, np.nan, np.float32)
+        usable = (stamps.flags & NOT_CLASSIFIED) == 0
+        if usable.any():
+            if self._predictor is None:
+                self._predictor = Predictor(
+                    self._bundle, views=self._views, device=self._device
+                )
+            fractions[usable], errors[usable] = self._predictor.predict(
+                stamps.data[usable]
+            )
+        return fractions, errors
+
+    def _classify(self, cutouts, failures, *, ids=None, total=None, progress=False):
+        from galmorph.tables import result_table
+
+        fractions, errors, flags, measurements = [], [], [], []
+        with progress_line(progress, total) as advance:
+            for stamps in self._batches(cutouts):
+                predicted, spread = self._predict(stamps)
+                fractions.append(predicted)
+                errors.append(spread)
+                flags.append(stamps.flags)
+                measurements.append(stamps.measurements)
+                advance(len(predicted))
+        flags = np.concatenate(flags)
+        if ids is not None:
+            check_number("ids", ids, len(flags))
+        note_failures(failures, flags, ids)
+        return result_table(
+            np.concatenate(fractions),
+            np.concatenate(errors),
+            flags,
+            scheme=self.scheme,
+            ids=ids,
+            measurements=join_tables(measurements),
+            meta={
+                "version": __version__,
+                "model": self.name,
+                "sha256": self.sha256,
+                "preprocessing": self._preprocessor.to_dict(),
+                "failures": failures[:MOST_FAILURES],
+            },
+        )
+
+    @staticmethod
+    def _without_clashes(result, catalog, overwrite=False):
+        """Leave out what was measured where the catalogue has such a column."""
+        if overwrite:
+            return result
+        wanted = [n for n in result.colnames if n.startswith("morph_")]
+        wanted += [n for n in result.colnames if f"{n}_err" in result.colnames]
+        wanted += [n for n in result.colnames if n.removesuffix("_err") in wanted]
+        return result[
+            [n for n in result.colnames if n in wanted or n not in catalog.colnames]
+        ]

@@ -1,0 +1,99 @@
+# Licensed under a 3-clause BSD style license - see licenses/LICENSE.rst
+"""
+``galmorph annotate``: a catalogue and its image -> the catalogue with fractions.
+"""
+
+from pathlib import Path
+
+from galmorph.cli.arguments import (
+    UsageError,
+    add_image_arguments,
+    add_model_argument,
+    add_output_arguments,
+    load_classifier,
+    on_terminal,
+    read_image,
+    read_segmentation,
+)
+from galmorph.cli.output import check_outputs, finish
+
+__all__ = ["add_parser", "run"]
+
+
+def add_parser(verbs):
+    """
+    Add the verb to the command line.
+
+    Parameters
+    ----------
+    verbs : object
+        Its ``add`` makes the verb's parser.
+    """
+    parser = verbs.add(
+        "annotate",
+        "add fractions to every row of a catalogue",
+        "galmorph annotate catalog.ecsv mosaic.fits --ra ra --dec dec -o out.ecsv",
+        run,
+    )
+    parser.add_argument(
+        "catalog", type=Path, metavar="CATALOG", help="table: .ecsv, .fits, .vot, ..."
+    )
+    parser.add_argument("image", type=Path, metavar="IMAGE", help="FITS image")
+    positions = parser.add_argument_group(
+        "positions", "columns of the catalogue; by default they are found by name"
+    )
+    positions.add_argument("--ra", metavar="COLUMN", help="right ascension")
+    positions.add_argument("--dec", metavar="COLUMN", help="declination")
+    positions.add_argument("--x", metavar="COLUMN", help="pixel, the first is 0")
+    positions.add_argument("--y", metavar="COLUMN", help="pixel, the first is 0")
+    positions.add_argument(
+        "--overwrite-columns",
+        action="store_true",
+        help="replace columns of fractions that the catalogue already has",
+    )
+    parser.add_argument(
+        "--segmentation",
+        type=Path,
+        metavar="FILE",
+        help="segmentation map of the image; by default each stamp's own",
+    )
+    add_image_arguments(parser)
+    add_model_argument(parser)
+    add_output_arguments(parser)
+
+
+def _position(args):
+    sky, pixel = (args.ra, args.dec), (args.x, args.y)
+    for pair, names in ((sky, "--ra and --dec"), (pixel, "--x and --y")):
+        if (pair[0] is None) != (pair[1] is None):
+            raise UsageError(f"{names} belong together; only one of them was given")
+    if sky[0] is not None and pixel[0] is not None:
+        raise UsageError("give --ra and --dec or --x and --y, not both")
+    pair = sky if sky[0] is not None else pixel
+    return None if pair[0] is None else pair
+
+
+def run(args):
+    """
+    Run the verb.
+
+    Parameters
+    ----------
+    args : `argparse.Namespace`
+    """
+    from galmorph.tables import read_table
+
+    position = _position(args)
+    check_outputs(args)
+    classifier = load_classifier(args.model)
+    catalog = read_table(args.catalog)
+    image = read_image(args)
+    table = classifier.annotate(
+        catalog,
+        image,
+        position=position,
+        segmentation=read_segmentation(args.segmentation),
+        overwrite=args.overwrite_columns,
+        progress=on_terminal(),
+    )
+    finish(table, args, images=image)

@@ -1,0 +1,330 @@
+# Licensed under a 3-clause BSD style license - see licenses/LICENSE.rst
+"""
+Arguments that several verbs share, and what they mean.
+"""
+
+import argparse
+import math
+import os
+import sys
+from pathlib import Path
+
+from galmorph.core import GalmorphError
+
+__all__ = [
+    "UsageError",
+    "add_detection_arguments",
+    "add_image_arguments",
+    "add_model_argument",
+    "add_output_arguments",
+    "add_pixel_scale",
+    "count",
+    "detection_config",
+    "load_classifier",
+    "on_terminal",
+    "positive",
+    "read_image",
+    "read_segmentation",
+]
+
+
+class UsageError(GalmorphError):
+    """The words of the command line do not make sense together."""
+
+
+def positive(text):
+    """
+    Parse a positive number.
+
+    Parameters
+    ----------
+    text : str
+
+    Returns
+    -------
+    value : float
+
+    Raises
+    ------
+    argparse.ArgumentTypeError
+        If it is none.
+    """
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 < value < math.inf:
+        raise argparse.ArgumentTypeError(f"expected a positive number, found {text!r}")
+    return value
+
+
+def count(text):
+    """
+    Parse a positive whole number.
+
+    Parameters
+    ----------
+    text : str
+
+    Returns
+    -------
+    value : int
+
+    Raises
+    ------
+    argparse.ArgumentTypeError
+        If it is none.
+    """
+    if not text.isdecimal() or int(text) == 0:
+        raise argparse.ArgumentTypeError(
+            f"expected a positive whole number, found {text!r}"
+        )
+    return int(text)
+
+
+def on_terminal():
+    """
+    Whether progress can be shown.
+
+    Returns
+    -------
+    terminal : bool
+        `True` if standard error is a terminal.
+    """
+    return sys.stderr.isatty()
+
+
+def add_output_arguments(parser, gallery=True):
+    """
+    Add ``-o``, ``--overwrite`` and ``--gallery``.
+
+    Parameters
+    ----------
+    parser : `argparse.ArgumentParser`
+    gallery : bool, optional
+        Whether the verb can draw one.
+    """
+    parser.add_argument(
+        "-o",
+        "--output",
+        action="append",
+        default=[],
+        type=Path,
+        metavar="FILE",
+        help="table to write, in the format of its suffix: .ecsv, .fits, .vot,"
+        " .parquet; may be given several times",
+    )
+    parser.add_argument(
+        "--overwrite", action="store_true", help="replace files that exist"
+    )
+    if gallery:
+        parser.add_argument(
+            "--gallery",
+            type=Path,
+            metavar="FILE",
+            help="picture to write (.png, .pdf, .svg): galaxies with their fractions",
+        )
+
+
+def add_model_argument(parser):
+    """
+    Add ``--model``.
+
+    Parameters
+    ----------
+    parser : `argparse.ArgumentParser`
+    """
+    parser.add_argument(
+        "--model",
+        metavar="NAME_OR_PATH",
+        help="name of a registered model ('galmorph models list'), or a bundle's"
+        " folder or .zip file; by default the default model",
+    )
+
+
+def add_pixel_scale(parser):
+    """
+    Add ``--pixel-scale``.
+
+    Parameters
+    ----------
+    parser : `argparse.ArgumentParser`
+    """
+    parser.add_argument(
+        "--pixel-scale",
+        type=positive,
+        metavar="ARCSEC",
+        help="size of a pixel in arcsec; by default the WCS's, where there is one",
+    )
+
+
+def add_image_arguments(parser):
+    """
+    Add ``--rms``, ``--weight``, ``--mask``, ``--hdu`` and ``--pixel-scale``.
+
+    Parameters
+    ----------
+    parser : `argparse.ArgumentParser`
+    """
+    noise = parser.add_mutually_exclusive_group()
+    noise.add_argument(
+        "--rms", type=Path, metavar="FILE", help="noise of each pixel (1 sigma)"
+    )
+    noise.add_argument(
+        "--weight",
+        type=Path,
+        metavar="FILE",
+        help="weight of each pixel: its inverse variance, 0 where there is no data",
+    )
+    parser.add_argument(
+        "--mask", type=Path, metavar="FILE", help="bad pixels, other than 0"
+    )
+    parser.add_argument(
+        "--hdu",
+        type=lambda text: int(text) if text.isdecimal() else text,
+        metavar="HDU",
+        help="number or name of the image's HDU; by default the first image",
+    )
+    add_pixel_scale(parser)
+
+
+def add_detection_arguments(parser):
+    """
+    Add the commonest settings of `~galmorph.images.DetectionConfig`.
+
+    Parameters
+    ----------
+    parser : `argparse.ArgumentParser`
+    """
+    group = parser.add_argument_group("detection")
+    group.add_argument(
+        "--n-sigma",
+        type=positive,
+        metavar="N",
+        help="threshold above the background, in units of the noise",
+    )
+    group.add_argument(
+        "--n-pixels",
+        type=count,
+        metavar="N",
+        help="least number of connected pixels above the threshold",
+    )
+    group.add_argument(
+        "--no-deblend",
+        action="store_true",
+        help="leave overlapping sources together",
+    )
+
+
+def detection_config(args):
+    """
+    Settings of the detection from the command line.
+
+    Parameters
+    ----------
+    args : `argparse.Namespace`
+
+    Returns
+    -------
+    config : `~galmorph.images.DetectionConfig`
+    """
+    from galmorph.images import DetectionConfig
+
+    given = {"n_sigma": args.n_sigma, "n_pixels": args.n_pixels}
+    given = {name: value for name, value in given.items() if value is not None}
+    return DetectionConfig(deblend=not args.no_deblend, **given)
+
+
+def read_image(args):
+    """
+    Read the image of the command line with its noise and mask.
+
+    Zero weight and a noise that is not positive mean that there is no data.
+
+    Parameters
+    ----------
+    args : `argparse.Namespace`
+
+    Returns
+    -------
+    image : `~astropy.nddata.NDData`
+
+    Raises
+    ------
+    ImageError
+        If a file cannot be read, or if their shapes differ.
+    """
+    import numpy as np
+    from astropy.nddata import StdDevUncertainty
+
+    from galmorph.images import as_nddata
+
+    mask = uncertainty = None
+    if args.mask is not None:
+        bad = as_nddata(args.mask)
+        mask = (bad.data != 0) | bad.mask
+    if args.rms is not None or args.weight is not None:
+        given = as_nddata(args.rms if args.weight is None else args.weight)
+        missing = given.mask | ~(given.data > 0)
+        rms = np.where(missing, 1, given.data)
+        rms = rms if args.weight is None else 1 / np.sqrt(rms)
+        uncertainty = StdDevUncertainty(rms)
+        if mask is not None and mask.shape != missing.shape:
+            raise UsageError(
+                f"--mask: its shape {mask.shape} is not that of the noise,"
+                f" {missing.shape}"
+            )
+        mask = missing if mask is None else mask | missing
+    return as_nddata(
+        args.image,
+        mask=mask,
+        uncertainty=uncertainty,
+        pixel_scale=args.pixel_scale,
+        hdu=args.hdu,
+    )
+
+
+def read_segmentation(path):
+    """
+    Read a segmentation map.
+
+    Parameters
+    ----------
+    path : path-like or `None`
+
+    Returns
+    -------
+    segmentation : `~numpy.ndarray` of int or `None`
+        0 is sky.
+    """
+    if path is None:
+        return None
+    import numpy as np
+
+    from galmorph.images import as_nddata
+
+    return np.nan_to_num(as_nddata(path).data).astype(np.int32)
+
+
+def load_classifier(model):
+    """
+    Make the classifier that ``--model`` names.
+
+    Parameters
+    ----------
+    model : str or `None`
+        A registered name, or the path of a bundle.
+
+    Returns
+    -------
+    classifier : `~galmorph.classifier.MorphologyClassifier`
+    """
+    from galmorph.classifier import MorphologyClassifier
+
+    separators = {os.sep, os.altsep} - {None}
+    looks_like_path = model is not None and (
+        model.endswith(".zip") or any(separator in model for separator in separators)
+    )
+    if model is not None and (looks_like_path or Path(model).exists()):
+        return MorphologyClassifier.from_file(model)
+    return MorphologyClassifier(model)

@@ -1,0 +1,173 @@
+# Licensed under a 3-clause BSD style license - see licenses/LICENSE.rst
+"""
+``galmorph evaluate``: predicted and true fractions, by id -> errors.
+"""
+
+from collections import Counter
+from pathlib import Path
+
+from galmorph.cli.arguments import (
+    UsageError,
+    add_model_argument,
+    add_output_arguments,
+    add_pixel_scale,
+    load_classifier,
+)
+from galmorph.cli.classify import classify_files
+from galmorph.cli.output import (
+    check_outputs,
+    print_failures,
+    print_metrics,
+    write_tables,
+)
+from galmorph.core import CANDELS, CatalogError, LabelScheme
+
+__all__ = ["add_parser", "match_by_id", "run"]
+
+
+def add_parser(verbs):
+    """
+    Add the verb to the command line.
+
+    Parameters
+    ----------
+    verbs : object
+        Its ``add`` makes the verb's parser.
+    """
+    parser = verbs.add(
+        "evaluate",
+        "compare predicted fractions with true ones",
+        "galmorph evaluate labels.ecsv --predictions results.ecsv",
+        run,
+    )
+    parser.add_argument(
+        "labels", type=Path, metavar="LABELS", help="table of true fractions"
+    )
+    predicted = parser.add_mutually_exclusive_group(required=True)
+    predicted.add_argument(
+        "--predictions", type=Path, metavar="FILE", help="table of a classifier"
+    )
+    predicted.add_argument(
+        "--images",
+        type=Path,
+        nargs="+",
+        metavar="IMAGE",
+        help="images to classify now; their ids are their file names",
+    )
+    parser.add_argument(
+        "--id", default="id", metavar="COLUMN", help="ids of the predictions (id)"
+    )
+    parser.add_argument(
+        "--label-id", default="id", metavar="COLUMN", help="ids of the labels (id)"
+    )
+    parser.add_argument(
+        "--label-prefix",
+        default="f_",
+        metavar="PREFIX",
+        help="what stands before 'spheroid' etc. in the labels' columns (f_)",
+    )
+    add_pixel_scale(parser)
+    add_model_argument(parser)
+    add_output_arguments(parser, gallery=False)
+
+
+def run(args):
+    """
+    Run the verb.
+
+    Parameters
+    ----------
+    args : `argparse.Namespace`
+    """
+    from galmorph.evaluation import metrics_table
+    from galmorph.tables import read_table
+
+    check_outputs(args)
+    if args.predictions is not None and args.model is not None:
+        raise UsageError("--model goes with --images, not with --predictions")
+    labels = read_table(args.labels)
+    if args.predictions is not None:
+        predictions = read_table(args.predictions)
+        scheme = _scheme_of(predictions)
+    else:
+        classifier = load_classifier(args.model)
+        scheme = classifier.scheme
+        predictions = classify_files(classifier, args.images, args.pixel_scale)
+        print_failures(predictions)
+    for name in scheme.outputs:
+        given = args.label_prefix + name.removeprefix("f_")
+        if given in labels.colnames and given != name:
+            labels[name] = labels[given]
+    rows, label_rows = match_by_id(predictions, labels, args.id, args.label_id)
+    metrics = metrics_table(
+        scheme.labels(labels[label_rows]), scheme.labels(predictions[rows]), scheme
+    )
+    write_tables(metrics, args)
+    print_metrics(metrics)
+    print(f"{len(rows)} of {len(predictions)} predictions have a label")
+
+
+def _scheme_of(table):
+    outputs = [n for n in table.colnames if f"{n}_err" in table.colnames]
+    outputs = [n for n in outputs if n.startswith(("f_", "Class"))]
+    if not outputs:
+        raise CatalogError(
+            "--predictions: found no columns of fractions with their _err;"
+            f" the columns are {table.colnames}"
+        )
+    if tuple(outputs) == CANDELS.outputs:
+        return CANDELS
+    return LabelScheme("predictions", outputs)
+
+
+def match_by_id(predictions, labels, column="id", label_column="id"):
+    """
+    Find the label of each prediction.
+
+    Parameters
+    ----------
+    predictions, labels : `~astropy.table.Table`
+    column, label_column : str, optional
+        Names of the columns of ids.
+
+    Returns
+    -------
+    rows, label_rows : list of int
+        Rows of the predictions that have a label, and those labels' rows.
+
+    Raises
+    ------
+    CatalogError
+        If a column is missing, an id occurs twice, or nothing matches.
+
+    Examples
+    --------
+    >>> from astropy.table import Table
+    >>> from galmorph.cli.evaluate import match_by_id
+    >>> match_by_id(Table({"id": ["b", "c"]}), Table({"id": ["a", "b"]}))
+    ([0], [1])
+    """
+    ids = _ids(predictions, column, "predictions")
+    places = {
+        name: row for row, name in enumerate(_ids(labels, label_column, "labels"))
+    }
+    rows = [row for row, name in enumerate(ids) if name in places]
+    if not rows:
+        raise CatalogError(
+            f"no id of the predictions ({', '.join(ids[:3])}, ...) is among those of"
+            f" the labels ({', '.join(list(places)[:3])}, ...); name the columns of"
+            " ids with --id and --label-id"
+        )
+    return rows, [places[ids[row]] for row in rows]
+
+
+def _ids(table, column, what):
+    if column not in table.colnames:
+        raise CatalogError(
+            f"{what}: there is no column {column!r} of ids; found {table.colnames}"
+        )
+    ids = [str(value) for value in table[column]]
+    if len(set(ids)) != len(ids):
+        (twice, _), *_ = Counter(ids).most_common(1)
+        raise CatalogError(f"{what}: the id {twice!r} occurs more than once")
+    return ids

@@ -1,0 +1,315 @@
+# Licensed under a 3-clause BSD style license - see licenses/LICENSE.rst
+"""
+What the verbs leave behind: tables in files and on the terminal, pictures.
+"""
+
+import shutil
+import sys
+
+from galmorph.cli.arguments import UsageError
+from galmorph.core import import_optional
+
+__all__ = [
+    "check_outputs",
+    "finish",
+    "postage_stamps",
+    "print_failures",
+    "print_metrics",
+    "print_results",
+    "print_table",
+    "write_gallery",
+    "write_segmentation",
+    "write_tables",
+]
+
+MOST_ROWS = 40
+GALLERY_SIZE = 24
+FIGURES = (".png", ".pdf", ".svg", ".jpg", ".jpeg")
+
+
+def check_outputs(args):
+    """
+    See before the work begins that its results can be written.
+
+    Parameters
+    ----------
+    args : `argparse.Namespace`
+
+    Raises
+    ------
+    UsageError
+        If a suffix is unknown or a file is named twice.
+    FileExistsError
+        If a file is there and ``--overwrite`` was not given.
+    FileNotFoundError
+        If its folder is not there.
+    MissingDependencyError
+        If a gallery is wanted and matplotlib is not installed.
+    """
+    from galmorph.tables import table_format
+
+    paths = list(args.output)
+    for path in paths:
+        table_format(path)
+    picture = getattr(args, "gallery", None)
+    if picture is not None:
+        if picture.suffix.lower() not in FIGURES:
+            raise UsageError(
+                f"--gallery: {picture.name!r} has no suffix of a picture; known are"
+                f" {', '.join(FIGURES)}"
+            )
+        import_optional("matplotlib", "plot")
+        paths.append(picture)
+    for path in paths:
+        if paths.count(path) > 1:
+            raise UsageError(f"{path}: named twice among the outputs")
+        if not path.parent.is_dir():
+            raise FileNotFoundError(f"{path}: there is no folder {path.parent}")
+        if path.exists() and not args.overwrite:
+            raise FileExistsError(f"{path} exists; give --overwrite to replace it")
+
+
+def write_tables(table, args):
+    """
+    Write a table to every file of the command line.
+
+    Parameters
+    ----------
+    table : `~astropy.table.QTable`
+    args : `argparse.Namespace`
+    """
+    from galmorph.tables import write_table
+
+    for path in args.output:
+        write_table(table, path, overwrite=args.overwrite)
+
+
+def write_segmentation(detection, path, overwrite=False):
+    """
+    Write a segmentation map as a FITS image, with the WCS of the mosaic.
+
+    Parameters
+    ----------
+    detection : `~galmorph.images.Detection`
+    path : path-like
+    overwrite : bool, optional
+        Whether to replace a file that exists.
+    """
+    from astropy.io import fits
+
+    wcs = detection.image.wcs
+    header = None if wcs is None else wcs.to_header()
+    fits.PrimaryHDU(detection.segmentation, header).writeto(path, overwrite=overwrite)
+
+
+def finish(table, args, images=None):
+    """
+    Write, draw and print the results of a verb.
+
+    Parameters
+    ----------
+    table : `~astropy.table.QTable`
+        Results of the classifier.
+    args : `argparse.Namespace`
+    images : `~astropy.nddata.NDData` or sequence of images, optional
+        Where the galaxies of a gallery are cut from: one mosaic, or one image
+        per row.
+    """
+    write_tables(table, args)
+    if args.gallery is not None:
+        write_gallery(table, images, args.gallery)
+    print_results(table)
+    print_failures(table)
+    for path in [*args.output, args.gallery]:
+        if path is not None:
+            print(f"written: {path}", file=sys.stderr)
+
+
+def print_table(table, formats=None):
+    """
+    Print a table, shortened in the middle where it is long.
+
+    Parameters
+    ----------
+    table : `~astropy.table.Table`
+    formats : dict, optional
+        Formats of columns.
+    """
+    from astropy.table import Table
+
+    plain = Table(table, copy=False)
+    for name, spelling in (formats or {}).items():
+        if name in plain.colnames:
+            plain[name].info.format = spelling
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else -1
+    numbers = [plain[name].dtype.kind in "iuf" for name in plain.colnames]
+    lines = plain.pformat(
+        max_lines=MOST_ROWS,
+        max_width=width,
+        align=[">" if number else "<" for number in numbers] if len(plain) else None,
+    )
+    print("\n".join(line.rstrip() for line in lines))
+
+
+def print_results(table):
+    """
+    Print the fractions of galaxies, their class and the names of their flags.
+
+    Parameters
+    ----------
+    table : `~astropy.table.QTable`
+        Results of the classifier.
+    """
+    import numpy as np
+    from astropy.table import Table
+
+    from galmorph.core import decode_flags
+
+    shown, formats = Table(), {}
+    for name in ("id", "ID", "name", "label", "number", "NUMBER"):
+        if name in table.colnames and not shown.colnames:
+            shown[name] = table[name]
+    if not shown.colnames:
+        shown["row"] = np.arange(len(table))
+    if "sky_centroid" in table.colnames:
+        shown["ra"] = table["sky_centroid"].spherical.lon.deg
+        shown["dec"] = table["sky_centroid"].spherical.lat.deg
+        formats |= {"ra": ".5f", "dec": ".5f"}
+    elif {"x_centroid", "y_centroid"} <= set(table.colnames):
+        shown["x"] = np.asarray(table["x_centroid"], dtype=float)
+        shown["y"] = np.asarray(table["y_centroid"], dtype=float)
+        formats |= {"x": ".1f", "y": ".1f"}
+    for name in table.colnames:
+        if f"{name}_err" in table.colnames and name.startswith("f_"):
+            short = name.removeprefix("f_")
+            shown[short] = table[name]
+            formats[short] = ".2f"
+    shown["class"] = [str(word) or "-" for word in table["morph_class"]]
+    shown["flags"] = [",".join(names) for names in decode_flags(table["morph_flags"])]
+    if not len(table):
+        shown = shown.copy()
+    print_table(shown, formats)
+    classified = sum(bool(str(word)) for word in table["morph_class"])
+    print(f"{len(table)} galaxies, {classified} classified")
+
+
+def print_metrics(metrics):
+    """
+    Print a table of errors with three digits.
+
+    Parameters
+    ----------
+    metrics : `~astropy.table.Table`
+    """
+    floats = [n for n in metrics.colnames if metrics[n].dtype.kind == "f"]
+    print_table(metrics, dict.fromkeys(floats, ".3f"))
+
+
+def print_failures(table):
+    """
+    Tell on standard error which images failed, and why.
+
+    Parameters
+    ----------
+    table : `~astropy.table.QTable`
+        Results of the classifier.
+    """
+    for failure in table.meta.get("galmorph", {}).get("failures", []):
+        name = failure.get("id", f"row {failure['row']}")
+        print(f"galmorph: {name}: {failure['reason']}", file=sys.stderr)
+
+
+def postage_stamps(image, x, y, sides):
+    """
+    Cut squares out of an image, with NaN beyond its edges and at bad pixels.
+
+    Parameters
+    ----------
+    image : `~astropy.nddata.NDData`
+    x, y : array_like
+        Centres, 0-based pixels.
+    sides : array_like
+        Sides in pixels; where one is NaN, the stamp is a single NaN.
+
+    Returns
+    -------
+    stamps : list of `~numpy.ndarray`
+    """
+    import numpy as np
+    from astropy.nddata import Cutout2D
+
+    pixels = image.data if image.data.ndim == 2 else image.data.mean(axis=-1)
+    pixels = np.where(image.mask, np.nan, pixels)
+    stamps = []
+    for centre_x, centre_y, side in zip(x, y, sides, strict=True):
+        stamp = np.full((1, 1), np.nan)
+        inside = 0 <= centre_x < pixels.shape[1] and 0 <= centre_y < pixels.shape[0]
+        if inside and np.isfinite(side):
+            stamp = Cutout2D(
+                pixels,
+                (centre_x, centre_y),
+                max(int(round(side)), 3),
+                mode="partial",
+                fill_value=np.nan,
+                copy=True,
+            ).data
+        stamps.append(stamp)
+    return stamps
+
+
+def write_gallery(table, images, path, truth=None, title=None):
+    """
+    Draw the galaxies of highest signal-to-noise ratio, or the first images.
+
+    Parameters
+    ----------
+    table : `~astropy.table.QTable`
+        Results of the classifier.
+    images : `~astropy.nddata.NDData` or sequence of images
+        One mosaic, of which the brightest galaxies are shown, or one image
+        per row, of which the first are shown.
+    path : path-like
+    truth : `~astropy.table.Table`, optional
+        True fractions, row by row.
+    title : str, optional
+    """
+    import numpy as np
+    from astropy.nddata import NDData
+
+    from galmorph.core import ImageError
+    from galmorph.images import as_nddata
+    from galmorph.visualization import gallery
+
+    x, y, sides, snr = (
+        np.ma.filled(np.ma.asarray(np.asarray(table[name]), dtype=float), np.nan)
+        for name in ("x_centroid", "y_centroid", "stamp_side", "snr")
+    )
+    mosaic = isinstance(images, NDData)
+    if mosaic:
+        rows = np.argsort(-np.nan_to_num(snr, nan=-np.inf), kind="stable")
+        rows = rows[:GALLERY_SIZE]
+        stamps = postage_stamps(images, x[rows], y[rows], sides[rows])
+    else:
+        rows = np.arange(min(len(table), GALLERY_SIZE))
+        stamps = []
+        for row in rows:
+            try:
+                image = as_nddata(images[row])
+                stamps += postage_stamps(image, x[[row]], y[[row]], sides[[row]])
+            except ImageError:  # its row says so
+                stamps.append(np.full((1, 1), np.nan))
+    gallery(
+        stamps,
+        table[rows],
+        path=path,
+        truth=None if truth is None else truth[rows],
+        widths=_widths(table[rows]),
+        title=title,
+    )
+
+
+def _widths(table):
+    if "petrosian_radius_angle" not in table.colnames:
+        return None
+    scale = table["petrosian_radius_angle"] / table["petrosian_radius"]
+    return scale * table["stamp_side"]

@@ -1,0 +1,52 @@
+# Licensed under a 3-clause BSD style license - see licenses/LICENSE.rst
+"""
+``galmorph train``: a configuration file -> a model bundle.
+"""
+
+from pathlib import Path
+
+from galmorph.cli.output import print_table
+
+__all__ = ["add_parser", "run"]
+
+
+def add_parser(verbs):
+    """
+    Add the verb to the command line.
+
+    Parameters
+    ----------
+    verbs : object
+        Its ``add`` makes the verb's parser.
+    """
+    parser = verbs.add(
+        "train",
+        "train a model as a configuration file says",
+        "galmorph train default.toml --out runs/default",
+        run,
+    )
+    parser.add_argument("config", type=Path, metavar="CONFIG", help="TOML file")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        metavar="DIR",
+        help="folder of the run; by default the file's",
+    )
+    parser.add_argument(
+        "--resume", action="store_true", help="go on with a run that was interrupted"
+    )
+
+
+def run(args):
+    """
+    Run the verb.
+
+    Parameters
+    ----------
+    args : `argparse.Namespace`
+    """
+    from galmorph.training import train_from_config
+
+    result = train_from_config(args.config, resume=args.resume)
+    print_table(result.history)
+    print(f"bundle: {result.bundle}")
