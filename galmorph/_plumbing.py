@@ -15,30 +15,41 @@ import numpy as np
 from galmorph.core import CatalogError, GalmorphError, MorphFlag
 
 __all__ = [
+    "band_axis",
     "check_number",
     "failed_cutout",
     "is_one_image",
     "join_tables",
     "length",
-    "note_failures",
+    "list_failures",
     "pair_up",
     "progress_line",
     "reason",
     "to_pixels",
 ]
 
+# reasons kept in the meta of a table; beyond that the flags alone tell
+MOST_FAILURES = 1000
+
 
 def is_one_image(images):
     """Whether this is an image, and not several."""
     from astropy.io.fits import HDUList
-    from astropy.table import Table
 
-    if isinstance(images, (str, bytes, HDUList, Table)):
+    if isinstance(images, (str, bytes, HDUList)):
         return True
-    if isinstance(images, np.ndarray):
+    if hasattr(images, "__array__"):
         # an array of names, or of objects, holds several
-        return not (images.ndim == 1 and images.dtype.kind in "UO")
+        kind = getattr(getattr(images, "dtype", None), "kind", "")
+        return getattr(images, "ndim", 2) != 1 or kind not in ("U", "O", "T")
     return not isinstance(images, Iterable)
+
+
+def band_axis(image):
+    """The last axis of NDData of three, as `galmorph.images.as_nddata` makes it."""
+    from astropy.nddata import NDData
+
+    return -1 if isinstance(image, NDData) and np.ndim(image.data) == 3 else None
 
 
 def length(things):
@@ -93,24 +104,20 @@ def reason(error):
     return words if known else f"{type(error).__name__}: {words}"
 
 
-def note_failures(failures, flags, ids):
-    """Complete the list of failures by those that show in the flags, and by ids."""
-    known = {failure["row"] for failure in failures}
-    for row in np.flatnonzero(flags & MorphFlag.FAILED):
-        if row not in known:
-            failures.append({"row": int(row), "reason": "could not be measured"})
-    failures.sort(key=lambda failure: failure["row"])
-    if ids is not None:
-        for failure in failures:
-            failure["id"] = str(ids[failure["row"]])
+def list_failures(failures, ids):
+    """Failures of rows as a list for the meta of a table."""
+    listed = [{"row": row, "reason": failures[row]} for row in sorted(failures)]
+    for failure in listed if ids is not None else ():
+        failure["id"] = str(ids[failure["row"]])
+    return listed[:MOST_FAILURES]
 
 
-def failed_cutout():
+def failed_cutout(bands):
     """What stands for an image that could not be read."""
     from galmorph.images import RawCutout
 
     return RawCutout(
-        data=np.zeros((1, 1), np.float32),
+        data=np.zeros((1, 1) if bands == 1 else (1, 1, bands), np.float32),
         mask=np.ones((1, 1), bool),
         rms=None,
         segmentation=None,

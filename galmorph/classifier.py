@@ -11,25 +11,24 @@ import numpy as np
 
 from galmorph import __version__
 from galmorph._plumbing import (
+    band_axis,
     check_number,
     failed_cutout,
     is_one_image,
     join_tables,
     length,
-    note_failures,
+    list_failures,
     pair_up,
     progress_line,
     reason,
     to_pixels,
 )
-from galmorph.core import conf
+from galmorph.core import ImageError, conf
 
 __all__ = ["MorphologyClassifier"]
 
 # pixels that are held at a time (float32: 256 MiB), however large the images
 MOST_PIXELS = 1 << 26
-# reasons kept in the meta; beyond that the flags alone tell
-MOST_FAILURES = 1000
 
 
 class MorphologyClassifier:
@@ -74,6 +73,7 @@ class MorphologyClassifier:
             model = load_bundle(fetch_model(model))
         self._bundle = model
         self._preprocessor = Preprocessor.from_dict(model.preprocessing)
+        *_, self._bands = model.config["architecture"]["input_shape"]
         self._batch_size = batch_size or conf.batch_size
         self._views = views
         self._device = device
@@ -194,7 +194,7 @@ class MorphologyClassifier:
         CatalogError
             If the numbers of ids, positions and images differ.
         """
-        failures = []
+        failures = {}
         if is_one_image(images):
             cutouts = self._cutouts_of_one(images, positions, pixel_scale)
             total = 1 if positions is None else None
@@ -206,9 +206,12 @@ class MorphologyClassifier:
             ids = list(ids)
             if total is not None:
                 check_number("ids", ids, total)
-        return self._classify(
+        table = self._classify(
             cutouts, failures, ids=ids, total=total, progress=progress
         )
+        if total == 1 and failures and is_one_image(images):
+            raise ImageError(f"images: {failures[0]}")
+        return table
 
     def annotate(
         self,
@@ -261,13 +264,12 @@ class MorphologyClassifier:
         CatalogError
             If no positions are found, or if columns would be replaced.
         """
-        from galmorph.images import as_nddata
         from galmorph.tables import annotate_table, pixel_positions
 
-        image = as_nddata(image, pixel_scale=pixel_scale)
+        image = self._read(image, pixel_scale)
         x, y = pixel_positions(catalog, image.wcs, position)
         cutouts = self._preprocessor.cutouts(image, x, y, segmentation=segmentation)
-        result = self._classify(cutouts, [], total=len(catalog), progress=progress)
+        result = self._classify(cutouts, {}, total=len(catalog), progress=progress)
         return annotate_table(
             catalog,
             self._without_clashes(result, catalog, overwrite),
@@ -304,10 +306,10 @@ class MorphologyClassifier:
         ImageError
             If the image is not valid.
         """
-        from galmorph.images import Detection, as_nddata, detect_sources
+        from galmorph.images import Detection, detect_sources
         from galmorph.tables import annotate_table
 
-        image = as_nddata(image, pixel_scale=pixel_scale)
+        image = self._read(image, pixel_scale)
         if not isinstance(detection, Detection):
             detection = detect_sources(image, detection, progress=progress)
         sources = detection.catalog
@@ -318,7 +320,7 @@ class MorphologyClassifier:
             segmentation=detection.segmentation,
             labels=sources["label"],
         )
-        result = self._classify(cutouts, [], total=len(sources), progress=progress)
+        result = self._classify(cutouts, {}, total=len(sources), progress=progress)
         return annotate_table(sources, self._without_clashes(result, sources))
 
     def preprocess(self, images, *, positions=None, pixel_scale=None):
@@ -346,18 +348,35 @@ class MorphologyClassifier:
         if is_one_image(images):
             cutouts = self._cutouts_of_one(images, positions, pixel_scale)
         else:
-            cutouts = self._cutouts_of_many(images, positions, pixel_scale, [])
-        parts = list(self._batches(cutouts))
+            cutouts = self._cutouts_of_many(images, positions, pixel_scale, {})
+        parts, failures = [], {}
+        for part in self._batches(cutouts):
+            first = sum(map(len, parts))
+            failures |= {first + row: why for row, why in part.failures.items()}
+            parts.append(part)
         return Stamps(
             np.concatenate([part.data for part in parts]),
             np.concatenate([part.flags for part in parts]),
             join_tables([part.measurements for part in parts]),
+            failures,
         )
 
-    def _cutouts_of_one(self, image, positions, pixel_scale):
-        from galmorph.images import as_nddata, cutout_from_image
+    def _read(self, image, pixel_scale):
+        from galmorph.images import as_nddata
 
-        image = as_nddata(image, pixel_scale=pixel_scale)
+        image = as_nddata(image, pixel_scale=pixel_scale, band_axis=band_axis(image))
+        bands = image.data.shape[2] if image.data.ndim == 3 else 1
+        if bands != self._bands:
+            raise ImageError(
+                f"image: it has {bands} bands, and the model {self.name!r} reads"
+                f" {self._bands}"
+            )
+        return image
+
+    def _cutouts_of_one(self, image, positions, pixel_scale):
+        from galmorph.images import cutout_from_image
+
+        image = self._read(image, pixel_scale)
         if positions is None:
             return [cutout_from_image(image)]
         return self._preprocessor.cutouts(image, *to_pixels(positions, image.wcs))
@@ -368,31 +387,32 @@ class MorphologyClassifier:
             try:
                 (cutout,) = self._cutouts_of_one(image, position, pixel_scale)
             except Exception as error:
-                failures.append({"row": row, "reason": reason(error)})
-                cutout = failed_cutout()
+                failures[row] = reason(error)
+                cutout = failed_cutout(self._bands)
             yield cutout
 
     def _batches(self, cutouts):
         """Stamps, of no more images at a time than memory is meant to hold."""
-        batch, pixels, empty = [], 0, True
+        batch, held, last, empty = [], 0, None, True
         for cutout in cutouts:
             batch.append(cutout)
-            pixels += cutout.data.size
-            if len(batch) >= self._batch_size or pixels >= MOST_PIXELS:
+            image = cutout.parent[0] if cutout.parent else cutout
+            held += 0 if image is last else image.data.size
+            last = image
+            if len(batch) >= self._batch_size or held >= MOST_PIXELS:
                 yield self._preprocessor(batch)
-                batch, pixels, empty = [], 0, False
+                batch, held, empty = [], 0, False
         if batch or empty:
             yield self._preprocessor(batch)
 
     def _predict(self, stamps):
         """Fractions and errors of stamps, NaN where there is nothing to classify."""
-        from galmorph.images import NOT_CLASSIFIED
         from galmorph.models import Predictor
 
-        shape = (len(stamps.flags), self.scheme.n_outputs)
+        shape = (len(stamps), self.scheme.n_outputs)
         fractions = np.full(shape, np.nan, np.float32)
         errors = np.full(shape, np.nan, np.float32)
-        usable = (stamps.flags & NOT_CLASSIFIED) == 0
+        usable = stamps.usable
         if usable.any():
             if self._predictor is None:
                 self._predictor = Predictor(
@@ -410,6 +430,9 @@ class MorphologyClassifier:
         with progress_line(progress, total) as advance:
             for stamps in self._batches(cutouts):
                 predicted, spread = self._predict(stamps)
+                first = sum(map(len, fractions))
+                for row, why in stamps.failures.items():
+                    failures.setdefault(first + row, " ".join(why.split()))
                 fractions.append(predicted)
                 errors.append(spread)
                 flags.append(stamps.flags)
@@ -418,7 +441,6 @@ class MorphologyClassifier:
         flags = np.concatenate(flags)
         if ids is not None:
             check_number("ids", ids, len(flags))
-        note_failures(failures, flags, ids)
         return result_table(
             np.concatenate(fractions),
             np.concatenate(errors),
@@ -431,7 +453,7 @@ class MorphologyClassifier:
                 "model": self.name,
                 "sha256": self.sha256,
                 "preprocessing": self._preprocessor.to_dict(),
-                "failures": failures[:MOST_FAILURES],
+                "failures": list_failures(failures, ids),
             },
         )
 

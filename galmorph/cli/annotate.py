@@ -16,6 +16,7 @@ from galmorph.cli.arguments import (
     read_segmentation,
 )
 from galmorph.cli.output import check_outputs, finish
+from galmorph.core import CatalogError
 
 __all__ = ["add_parser", "run"]
 
@@ -42,8 +43,8 @@ def add_parser(verbs):
     positions = parser.add_argument_group(
         "positions", "columns of the catalogue; by default they are found by name"
     )
-    positions.add_argument("--ra", metavar="COLUMN", help="right ascension")
-    positions.add_argument("--dec", metavar="COLUMN", help="declination")
+    positions.add_argument("--ra", metavar="COLUMN", help="right ascension (deg)")
+    positions.add_argument("--dec", metavar="COLUMN", help="declination (deg)")
     positions.add_argument("--x", metavar="COLUMN", help="pixel, the first is 0")
     positions.add_argument("--y", metavar="COLUMN", help="pixel, the first is 0")
     positions.add_argument(
@@ -62,15 +63,33 @@ def add_parser(verbs):
     add_output_arguments(parser)
 
 
-def _position(args):
-    sky, pixel = (args.ra, args.dec), (args.x, args.y)
-    for pair, names in ((sky, "--ra and --dec"), (pixel, "--x and --y")):
+def _columns(args):
+    """The kind of the named columns, ``'sky'`` or ``'pixels'``, and their names."""
+    sky, pixels = (args.ra, args.dec), (args.x, args.y)
+    for pair, names in ((sky, "--ra and --dec"), (pixels, "--x and --y")):
         if (pair[0] is None) != (pair[1] is None):
             raise UsageError(f"{names} belong together; only one of them was given")
-    if sky[0] is not None and pixel[0] is not None:
+    if None not in (*sky, *pixels):
         raise UsageError("give --ra and --dec or --x and --y, not both")
-    pair = sky if sky[0] is not None else pixel
-    return None if pair[0] is None else pair
+    return ("pixels", pixels) if sky[0] is None else ("sky", sky)
+
+
+def _position(catalog, kind, names):
+    if names[0] is None:
+        return None
+    missing = [name for name in names if name not in catalog.colnames]
+    if missing:
+        raise CatalogError(
+            f"the catalogue has no column {' nor '.join(missing)}; its columns are"
+            f" {', '.join(catalog.colnames)}"
+        )
+    if kind == "pixels":
+        return names
+    columns = [catalog[name].copy() for name in names]
+    for column in columns:
+        if column.unit is None:
+            column.unit = "deg"
+    return tuple(columns)
 
 
 def run(args):
@@ -83,7 +102,7 @@ def run(args):
     """
     from galmorph.tables import read_table
 
-    position = _position(args)
+    kind, names = _columns(args)
     check_outputs(args)
     classifier = load_classifier(args.model)
     catalog = read_table(args.catalog)
@@ -91,7 +110,7 @@ def run(args):
     table = classifier.annotate(
         catalog,
         image,
-        position=position,
+        position=_position(catalog, kind, names),
         segmentation=read_segmentation(args.segmentation),
         overwrite=args.overwrite_columns,
         progress=on_terminal(),

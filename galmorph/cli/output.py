@@ -24,6 +24,7 @@ __all__ = [
 
 MOST_ROWS = 40
 GALLERY_SIZE = 24
+TABLES = (".ecsv", ".fits", ".fits.gz", ".vot", ".xml", ".parquet")
 FIGURES = (".png", ".pdf", ".svg", ".jpg", ".jpeg")
 
 
@@ -46,11 +47,13 @@ def check_outputs(args):
     MissingDependencyError
         If a gallery is wanted and matplotlib is not installed.
     """
-    from galmorph.tables import table_format
-
     paths = list(args.output)
     for path in paths:
-        table_format(path)
+        if not path.name.lower().endswith(TABLES):
+            raise UsageError(
+                f"--output: {path.name!r} has no suffix of a table; known are"
+                f" {', '.join(TABLES)}"
+            )
     picture = getattr(args, "gallery", None)
     if picture is not None:
         if picture.suffix.lower() not in FIGURES:

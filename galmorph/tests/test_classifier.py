@@ -41,8 +41,8 @@ def fractions(table):
     return np.stack([np.asarray(table[name]) for name in CANDELS.outputs], axis=1)
 
 
-def assert_same(table, other, rows=slice(None)):
-    np.testing.assert_allclose(fractions(table), fractions(other)[rows], atol=1e-6)
+def assert_same(table, other, rows=slice(None), atol=1e-6):
+    np.testing.assert_allclose(fractions(table), fractions(other)[rows], atol=atol)
 
 
 def test_it_knows_its_model(classifier):
@@ -211,9 +211,11 @@ def test_positions_say_where_the_galaxies_are(classifier, mosaic):
     assert len(by_pixels) == 3
     np.testing.assert_allclose(by_pixels["x_centroid"], [40, 110, 70], atol=0.5)
     sky = mosaic.wcs.pixel_to_world(*np.transpose(POSITIONS))
-    assert_same(classifier.classify(mosaic, positions=sky), by_pixels)
+    # the window around a position that differs by a rounding may differ by a pixel
+    by_sky = classifier.classify(mosaic, positions=sky)
+    assert_same(by_sky, by_pixels, atol=0.02)
     one = classifier.classify(mosaic, positions=sky[1].galactic)
-    assert_same(one, by_pixels, slice(1, 2))
+    assert_same(one, by_pixels, slice(1, 2), atol=0.02)
     many = classifier.classify([mosaic] * 3, positions=list(POSITIONS))
     assert_same(many, by_pixels)
 
@@ -280,10 +282,11 @@ def test_annotate_adds_columns_and_keeps_everything_else(classifier, mosaic):
 
 def test_annotate_takes_positions_by_argument(classifier, mosaic):
     sky = mosaic.wcs.pixel_to_world(*np.transpose(POSITIONS))
-    catalog = Table({"a": sky.ra.deg, "d": sky.dec.deg, "row": [0, 1, 2]})
+    catalog = QTable({"a": sky.ra, "d": sky.dec, "row": [0, 1, 2]})
     expected = classifier.classify(mosaic, positions=POSITIONS)
-    assert_same(classifier.annotate(catalog, mosaic, position=("a", "d")), expected)
-    assert_same(classifier.annotate(catalog, mosaic, position=sky), expected)
+    for position in (("a", "d"), sky):
+        table = classifier.annotate(catalog, mosaic, position=position)
+        assert_same(table, expected, atol=0.02)
     x, y = np.transpose(POSITIONS)
     assert_same(classifier.annotate(catalog, mosaic, position=(x, y)), expected)
     with pytest.raises(CatalogError):

@@ -2,9 +2,10 @@
 import numpy as np
 import pytest
 from astropy.io import fits
-from astropy.table import QTable, Table
+from astropy.table import Table
 
 from galmorph.core import CANDELS, MorphFlag
+from galmorph.tables import read_table
 from galmorph.tests.cli.conftest import POSITIONS
 from galmorph.tests.tiny import galaxy_image, tan_wcs, write_fits
 
@@ -27,11 +28,11 @@ def test_classify_writes_and_prints_one_row_per_image(
     assert code == 0
     assert "cutout.fits" in out and "2 galaxies, 2 classified" in out
     assert str(ecsv) in err
-    table = QTable.read(ecsv)
+    table = read_table(ecsv)
     assert list(table["id"]) == ["cutout.fits", "second.fits.gz"]
     assert has_fractions(table)
     assert table.meta["galmorph"]["model"] == "tiny"
-    np.testing.assert_array_equal(QTable.read(binary)["f_disk"], table["f_disk"])
+    np.testing.assert_array_equal(read_table(binary)["f_disk"], table["f_disk"])
 
 
 def test_classify_shows_neither_progress_nor_chatter_without_a_terminal(
@@ -51,7 +52,7 @@ def test_classify_goes_on_after_a_bad_file_and_tells_why(
     assert code == 0
     assert "2 galaxies, 1 classified" in out
     assert "missing.fits" in err
-    table = QTable.read(output)
+    table = read_table(output)
     assert table["morph_flags"][0] == MorphFlag.FAILED
     assert np.isnan(table["f_disk"][0]) and table["morph_class"][0] == ""
     (failure,) = table.meta["galmorph"]["failures"]
@@ -73,7 +74,7 @@ def test_mosaic_detects_and_classifies(galmorph, mosaic, model, tmp_path):
         *("mosaic", mosaic, "--model", model, "-o", output, "--gallery", gallery)
     )
     assert code == 0
-    table = QTable.read(output)
+    table = read_table(output)
     assert len(table) == len(POSITIONS)
     assert has_fractions(table)
     assert table["sky_centroid"].ra.deg == pytest.approx(53.1, abs=0.01)
@@ -103,7 +104,7 @@ def test_detect_writes_a_catalogue_and_a_segmentation_map(galmorph, mosaic, tmp_
     )
     assert code == 0
     assert "3 sources" in out
-    table = QTable.read(output)
+    table = read_table(output)
     assert set(np.unique(fits.getdata(segmentation))) == {0, *table["label"]}
 
 
@@ -125,7 +126,7 @@ def test_annotate_keeps_rows_and_columns(galmorph, mosaic, model, tmp_path):
         *("--model", model, "-o", output),
     )
     assert code == 0
-    table = QTable.read(output)
+    table = read_table(output)
     assert table.colnames[:3] == ["name", "x", "y"]
     assert list(table["name"]) == list(given["name"])
     flags = np.asarray(table["morph_flags"])
@@ -143,7 +144,7 @@ def test_annotate_by_sky_with_columns_of_other_names(galmorph, mosaic, model, tm
     words = ("--ra", "alpha", "--dec", "delta", "--model", model, "-o", output)
     code, _, _ = galmorph("annotate", catalog, mosaic, *words)
     assert code == 0
-    table = QTable.read(output)
+    table = read_table(output)
     np.testing.assert_allclose(table["x_centroid"], [x for x, _ in POSITIONS], atol=1)
 
 
@@ -168,14 +169,14 @@ def test_annotate_of_an_empty_catalogue_gives_all_columns(
     code, out, _ = galmorph("annotate", catalog, mosaic, "--model", model, "-o", output)
     assert code == 0
     assert "0 galaxies" in out
-    assert has_fractions(QTable.read(output))
+    assert has_fractions(read_table(output))
 
 
 def test_evaluate_compares_by_id(galmorph, cutout, model, tmp_path):
     results, labels = tmp_path / "results.ecsv", tmp_path / "labels.ecsv"
     second = write_fits(tmp_path / "second.fits", galaxy_image(seed=2))
     galmorph("classify", cutout, second, "--model", model, "-o", results)
-    table = QTable.read(results)
+    table = read_table(results)
     truth = Table({"file": ["other.fits", "second.fits", "cutout.fits"]})
     for name in CANDELS.outputs:
         fractions = np.array([0.5, table[name][1], table[name][0]])
