@@ -452,6 +452,8 @@ class MorphologyClassifier:
                 "version": __version__,
                 "model": self.name,
                 "sha256": self.sha256,
+                "scheme": self.scheme.name,
+                "outputs": list(self.scheme.outputs),
                 "preprocessing": self._preprocessor.to_dict(),
                 "failures": list_failures(failures, ids),
             },

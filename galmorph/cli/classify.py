@@ -75,10 +75,9 @@ def classify_files(classifier, paths, pixel_scale=None):
     """
     names = [path.name for path in paths]
     names = names if len(set(names)) == len(names) else [str(path) for path in paths]
-    if len(paths) == 1:  # alone, a bad image is an error
-        return classifier.classify(
-            paths[0], ids=names, pixel_scale=pixel_scale, progress=on_terminal()
-        )
     return classifier.classify(
-        paths, ids=names, pixel_scale=pixel_scale, progress=on_terminal()
+        paths[0] if len(paths) == 1 else paths,  # alone, a bad image is an error
+        ids=names,
+        pixel_scale=pixel_scale,
+        progress=on_terminal(),
     )

@@ -20,7 +20,7 @@ from galmorph.cli.output import (
     print_metrics,
     write_tables,
 )
-from galmorph.core import CANDELS, CatalogError, LabelScheme
+from galmorph.core import CatalogError, LabelScheme
 
 __all__ = ["add_parser", "match_by_id", "run"]
 
@@ -108,15 +108,18 @@ def run(args):
 
 
 def _scheme_of(table):
-    outputs = [n for n in table.colnames if f"{n}_err" in table.colnames]
-    outputs = [n for n in outputs if n.startswith(("f_", "Class"))]
+    outputs = table.meta.get("galmorph", {}).get("outputs")
+    if outputs is None:
+        outputs = [
+            name
+            for name in table.colnames
+            if name.startswith("f_") and f"{name}_err" in table.colnames
+        ]
     if not outputs:
         raise CatalogError(
-            "--predictions: found no columns of fractions with their _err;"
-            f" the columns are {table.colnames}"
+            "--predictions: found no columns of fractions, such as f_disk with its"
+            f" f_disk_err; the columns are {', '.join(table.colnames)}"
         )
-    if tuple(outputs) == CANDELS.outputs:
-        return CANDELS
     return LabelScheme("predictions", outputs)
 
 

@@ -23,6 +23,7 @@ __all__ = [
 ]
 
 MOST_ROWS = 40
+MOST_OUTPUTS = 8
 GALLERY_SIZE = 24
 TABLES = (".ecsv", ".fits", ".fits.gz", ".vot", ".xml", ".parquet")
 FIGURES = (".png", ".pdf", ".svg", ".jpg", ".jpeg")
@@ -182,11 +183,11 @@ def print_results(table):
         shown["x"] = np.asarray(table["x_centroid"], dtype=float)
         shown["y"] = np.asarray(table["y_centroid"], dtype=float)
         formats |= {"x": ".1f", "y": ".1f"}
-    for name in table.colnames:
-        if f"{name}_err" in table.colnames and name.startswith("f_"):
-            short = name.removeprefix("f_")
-            shown[short] = table[name]
-            formats[short] = ".2f"
+    outputs = table.meta["galmorph"]["outputs"]
+    for name in outputs if len(outputs) <= MOST_OUTPUTS else ():
+        short = name.removeprefix("f_")
+        shown[short] = table[name]
+        formats[short] = ".2f"
     shown["class"] = [str(word) or "-" for word in table["morph_class"]]
     shown["flags"] = [",".join(names) for names in decode_flags(table["morph_flags"])]
     if not len(table):

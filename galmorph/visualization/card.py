@@ -46,7 +46,7 @@ def card(stamp, row, *, path=None, image=None, truth=None, outputs=None, measure
     truth : `~astropy.table.Row` or `~astropy.table.Table`, optional
         True fractions in columns of the same names.
     outputs : sequence of str, optional
-        Columns of fractions; by default all that have an ``_err`` beside them.
+        Columns of fractions; by default those of the classifier.
     measured : sequence of str, optional
         Columns to list below the fractions; by default the size, the
         signal-to-noise ratio and the position, as far as the row has them.

@@ -187,7 +187,7 @@ def display_scale(image):
     sky = np.median(border)
     noise = 1.4826 * np.median(np.abs(border - sky))
     peak = np.nanmax(np.abs(image - sky))
-    noise = max(noise, 1e-3 * peak) or 1.0
+    noise = max(noise, 1e-4 * peak) or 1.0
     levels = np.arcsinh((image - sky) / (2 * noise))
     # a stamp without any source stays grey instead of filling the range
     low, high = np.arcsinh(-0.75), max(np.nanmax(levels), np.arcsinh(3.0))
@@ -235,9 +235,10 @@ def fraction_columns(table, outputs=None):
 
     Parameters
     ----------
-    table : `~astropy.table.Table`
+    table : `~astropy.table.Table` or `~astropy.table.Row`
     outputs : sequence of str, optional
-        The names; by default every column that has an ``_err`` beside it.
+        The names; by default those of ``meta['galmorph']``, else the columns
+        that begin with ``f_``, else all, that have an ``_err`` beside them.
 
     Returns
     -------
@@ -249,13 +250,16 @@ def fraction_columns(table, outputs=None):
         If there are none, or one of them is missing.
     """
     if outputs is None:
-        names = [n for n in table.colnames if f"{n}_err" in table.colnames]
-        if not names:
-            raise ConfigurationError(
-                "table: no column of fractions with its _err beside it; found"
-                f" {table.colnames}. Give their names as outputs=[...]"
-            )
-        return names
+        # what the classifier says goes before what the names suggest
+        outputs = table.meta.get("galmorph", {}).get("outputs")
+    if outputs is None:
+        with_error = [n for n in table.colnames if f"{n}_err" in table.colnames]
+        outputs = [n for n in with_error if n.startswith("f_")] or with_error
+    if not len(outputs):
+        raise ConfigurationError(
+            "table: no column of fractions with its _err beside it; found"
+            f" {table.colnames}. Give their names as outputs=[...]"
+        )
     missing = [name for name in outputs if name not in table.colnames]
     if missing:
         raise ConfigurationError(

@@ -58,7 +58,7 @@ def gallery(
         True fractions, row by row, in columns of the same names; drawn as a
         mark on each bar.
     outputs : sequence of str, optional
-        Columns to show; by default all that have an ``_err`` beside them.
+        Columns to show; by default those of the classifier.
     columns : int, optional
         Number of galaxies side by side.
     n : int, optional

@@ -122,6 +122,15 @@ def test_gallery_names_the_columns_that_are_missing():
         gallery(stamps(1), QTable({"a": [1]}))
 
 
+def test_fluxes_with_errors_are_no_fractions():
+    table = results(1)
+    table["kron_flux"], table["kron_flux_err"] = [5.0], [0.1]
+    assert "kron flux" not in words(gallery(stamps(1), table))
+    table.meta["galmorph"] = {"outputs": ["f_disk"]}
+    shown = words(gallery(stamps(1), table))
+    assert "disk" in shown and "spheroid" not in shown
+
+
 def test_card_shows_measurements_with_units_and_flags():
     table = results(1)
     table["snr"] = [12.3]
