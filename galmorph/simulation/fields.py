@@ -1,0 +1,202 @@
+# Licensed under a 3-clause BSD style license - see licenses/LICENSE.rst
+"""
+Whole mosaics of simulated galaxies, with everything that is true of them.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from astropy import units as u
+from astropy.coordinates import SkyCoord
+from astropy.io import fits
+from astropy.nddata import NDData, StdDevUncertainty
+from astropy.table import QTable
+from astropy.wcs import WCS
+
+from galmorph.core import ConfigurationError
+from galmorph.images import as_nddata
+from galmorph.simulation.galaxies import as_truth_table, check_instrument, random_of
+from galmorph.simulation.population import draw_galaxy
+from galmorph.simulation.rendering import render
+from galmorph.simulation.votes import vote_fractions
+
+__all__ = ["SimulatedField", "simulate_field"]
+
+
+@dataclass
+class SimulatedField:
+    """
+    A simulated mosaic and its truth.
+
+    Parameters
+    ----------
+    image : `~astropy.nddata.NDData`
+        The mosaic in electrons per second, with world coordinates and the
+        standard deviation of its noise.
+    segmentation : `~numpy.ndarray`
+        Which galaxy's light dominates each pixel where it stands out of the
+        noise: its ``label`` in the catalogue, 0 for sky; int32.
+    catalog : `~astropy.table.QTable`
+        Positions, vote fractions and truths, one row for each galaxy.
+
+    Examples
+    --------
+    >>> from galmorph.simulation import simulate_field
+    >>> field = simulate_field((150, 200), seed=3, n_sources=4)
+    >>> field.image.data.shape, len(field.catalog)
+    ((150, 200), 4)
+    """
+
+    image: NDData
+    segmentation: np.ndarray
+    catalog: QTable
+
+    def write(self, path, *, overwrite=False):
+        """
+        Write the mosaic as FITS and the catalogue as ECSV beside it.
+
+        Parameters
+        ----------
+        path : str or path
+            The FITS file, with extensions ``SCI``, ``RMS`` and ``SEG``; the
+            catalogue has the same name and ends in ``.ecsv``.
+        overwrite : bool, optional
+            Whether files that exist may be replaced.
+
+        Returns
+        -------
+        paths : tuple of `~pathlib.Path`
+            The FITS file and the catalogue.
+        """
+        path = Path(path)
+        header = self.image.wcs.to_header()
+        header["BUNIT"] = "electron/s"
+        hdus = fits.HDUList(
+            [
+                fits.PrimaryHDU(),
+                fits.ImageHDU(self.image.data, header, name="SCI"),
+                fits.ImageHDU(self.image.uncertainty.array, header, name="RMS"),
+                fits.ImageHDU(self.segmentation, self.image.wcs.to_header(), "SEG"),
+            ]
+        )
+        hdus.writeto(path, overwrite=overwrite)
+        catalog = path.with_suffix(".ecsv")
+        self.catalog.write(catalog, format="ascii.ecsv", overwrite=overwrite)
+        return path, catalog
+
+
+def simulate_field(
+    shape, *, seed, n_sources=None, density=0.03, rms=0.003, instrument=None
+):
+    """
+    Simulate a mosaic of galaxies with known truth.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Height and width of the mosaic in pixels.
+    seed : int
+        The same seed gives the same mosaic.
+    n_sources : int, optional
+        Number of galaxies; by ``density`` where it is not given.
+    density : float, optional
+        Galaxies per square arcsecond.
+    rms : float, optional
+        Standard deviation of the noise per pixel in electrons per second.
+    instrument : `Instrument`, optional
+        `WFC3_F160W` where it is not given.
+
+    Returns
+    -------
+    field : `SimulatedField`
+
+    Raises
+    ------
+    ConfigurationError
+        If an argument is out of its range.
+    MissingDependencyError
+        If GalSim is not installed.
+
+    Examples
+    --------
+    >>> from galmorph.simulation import simulate_field
+    >>> field = simulate_field((100, 100), seed=3, n_sources=2)
+    >>> field.catalog["sky_centroid"].shape
+    (2,)
+    """
+    instrument = check_instrument(instrument)
+    ny, nx = shape
+    if min(ny, nx) < 32:
+        raise ConfigurationError(
+            f"shape: found {shape}; a field needs 32 pixels on each side"
+        )
+    scale = instrument.pixel_scale
+    if n_sources is None:
+        n_sources = round(density * ny * nx * scale**2)
+    image = np.zeros((ny, nx))
+    brightest, segmentation = np.full((ny, nx), rms), np.zeros((ny, nx), np.int32)
+    rows, positions = [], []
+    for label in range(1, n_sources + 1):
+        random = random_of(seed, label)
+        truth = draw_galaxy(random)
+        truth.update(artifact=0.0, defect="")
+        fractions = vote_fractions(truth, instrument, rms, random)
+        x, y = random.uniform(-0.5, nx - 0.5), random.uniform(-0.5, ny - 0.5)
+        positions.append((x, y))
+        rows.append({"index": label, **fractions, **truth, "sky_rms": rms})
+        _place(truth, instrument, x, y, random, label, image, brightest, segmentation)
+    random = random_of(seed, 0)
+    photons = np.sqrt(np.clip(image, 0, None) / 3600.0)
+    image = image + photons * random.normal(size=image.shape)
+    image += instrument.noise(image.shape, rms, random)
+
+    wcs = _wcs(ny, nx, scale)
+    catalog = as_truth_table(rows)
+    catalog.rename_column("index", "label")
+    x, y = np.array(positions, float).reshape(-1, 2).T
+    catalog.add_columns([x, y], names=["x_centroid", "y_centroid"], indexes=[1, 1])
+    sky = wcs.pixel_to_world(x, y) if len(x) else SkyCoord([], [], unit="deg")
+    catalog.add_column(sky, name="sky_centroid", index=3)
+    data = NDData(
+        image.astype(np.float32),
+        uncertainty=StdDevUncertainty(np.full(image.shape, rms, np.float32)),
+        unit=u.electron / u.s,
+        wcs=wcs,
+    )
+    return SimulatedField(as_nddata(data), segmentation, catalog)
+
+
+def _place(truth, instrument, x, y, random, label, image, brightest, segmentation):
+    """Add one galaxy to the mosaic, in a window that holds nearly all its light."""
+    reach = 6 * truth["half_light_radius"] * (1 + truth["companion"])
+    half = int(np.clip(reach / instrument.pixel_scale + 20, 24, 150))
+    x0, y0 = int(round(x)) - half, int(round(y)) - half
+    side = 2 * half + 1
+    drawn = render(truth, instrument, side, x - x0, y - y0, random)
+    ny, nx = image.shape
+    window = (
+        slice(max(y0, 0), min(y0 + side, ny)),
+        slice(max(x0, 0), min(x0 + side, nx)),
+    )
+    inner = (
+        slice(window[0].start - y0, window[0].stop - y0),
+        slice(window[1].start - x0, window[1].stop - x0),
+    )
+    drawn = drawn[inner]
+    image[window] += drawn
+    ahead = drawn > brightest[window]
+    brightest[window][ahead] = drawn[ahead]
+    segmentation[window][ahead] = label
+
+
+def _wcs(ny, nx, scale):
+    wcs = WCS(naxis=2)
+    # the middle of CANDELS GOODS-S
+    wcs.wcs.crval = [53.1228, -27.8050]
+    wcs.wcs.crpix = [(nx + 1) / 2, (ny + 1) / 2]
+    wcs.wcs.cdelt = [-scale / 3600, scale / 3600]
+    wcs.wcs.ctype = ["RA---TAN", "DEC--TAN"]
+    wcs.wcs.cunit = ["deg", "deg"]
+    wcs.wcs.radesys = "ICRS"
+    return wcs

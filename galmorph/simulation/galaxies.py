@@ -1,0 +1,289 @@
+# Licensed under a 3-clause BSD style license - see licenses/LICENSE.rst
+"""
+Simulated galaxies, one by one: cutouts or stamps with their vote fractions.
+"""
+
+import multiprocessing
+import os
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+from astropy import units as u
+from astropy.nddata import NDData
+from astropy.table import QTable
+
+from galmorph.core import CANDELS, ConfigurationError
+from galmorph.images import as_nddata, cutout_from_image
+from galmorph.simulation.instruments import WFC3_F160W, Instrument
+from galmorph.simulation.population import draw_galaxy, draw_neighbour
+from galmorph.simulation.rendering import add_defect, render
+from galmorph.simulation.votes import vote_fractions
+
+__all__ = ["SimulatedGalaxies", "simulate_galaxies", "simulate_stamps"]
+
+_UNITS = {
+    "magnitude": u.mag,
+    "half_light_radius": u.arcsec,
+    "position_angle": u.deg,
+    "sky_rms": u.electron / u.s,
+}
+_DESCRIPTIONS = {
+    "index": "Number of the galaxy within its seed",
+    "kind": "Kind of object",
+    "magnitude": "AB magnitude",
+    "half_light_radius": "Half-light radius along the major axis",
+    "bulge_to_total": "Fraction of the light in the bulge",
+    "sersic_n": "Sersic index of the bulge",
+    "axis_ratio": "Axis ratio of the light",
+    "position_angle": "Position angle of the major axis, from x to y",
+    "spiral": "Amplitude of spiral arms",
+    "bar": "Strength of the bar",
+    "clumpiness": "Strength of clumps",
+    "lopsidedness": "Amplitude of lopsidedness",
+    "companion": "Flux of a merging companion over that of the galaxy",
+    "artifact": "Strength of an artifact",
+    "defect": "Kind of artifact",
+    "sky_rms": "Standard deviation of the noise per pixel",
+}
+# galaxies brighter than H = 27 per square arcsecond, about those of the XDF
+_NEIGHBOURS = 0.06
+_SATURATION = 60.0  # electrons per second, where the core of a star turns flat
+_CHUNK = 64
+
+
+@dataclass
+class SimulatedGalaxies:
+    """
+    Cutouts of simulated galaxies and what is true of them.
+
+    Parameters
+    ----------
+    cutouts : list of `~astropy.nddata.NDData`
+        Images in electrons per second, of various sizes, with the galaxy near
+        the middle.
+    table : `~astropy.table.QTable`
+        Vote fractions and truths, one row for each cutout.
+
+    Examples
+    --------
+    >>> from galmorph.simulation import simulate_galaxies
+    >>> len(simulate_galaxies(2, seed=1).cutouts)
+    2
+    """
+
+    cutouts: list
+    table: QTable
+
+
+def random_of(seed, index):
+    """The random numbers of one object."""
+    # by its own number, so that a galaxy is the same in every chunk
+    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(index,)))
+
+
+def _simulate_one(seed, index, instrument):
+    random = random_of(seed, index)
+    truth = draw_galaxy(random)
+    low, high = np.log(instrument.rms_range)
+    rms = float(np.exp(random.uniform(low, high)))
+    scale = instrument.pixel_scale
+    reach = 5 * truth["half_light_radius"] * (1 + truth["companion"]) / scale
+    side = 2 * int(np.clip(reach + 16, 36, 100))
+    x, y = (side - 1) / 2 + random.normal(scale=0.7, size=2)
+
+    image = render(truth, instrument, side, x, y, random)
+    clear = max(0.8 * truth["half_light_radius"], 0.4) / scale
+    for _ in range(random.poisson(_NEIGHBOURS * (side * scale) ** 2)):
+        neighbour = draw_neighbour(random)
+        x2, y2 = random.uniform(0, side, size=2)
+        if np.hypot(x2 - x, y2 - y) > clear + neighbour["half_light_radius"] / scale:
+            image += render(neighbour, instrument, side, x2, y2, random)
+    if truth["defect"]:
+        image = add_defect(image, truth["defect"], instrument, x, y, rms, random)
+    image = np.minimum(image, _SATURATION) if truth["kind"] == "star" else image
+    # the photons of the object itself, in an exposure of about an hour
+    exposure = 3600.0
+    image = image + random.normal(size=image.shape) * np.sqrt(
+        np.clip(image, 0, None) / exposure
+    )
+    image += instrument.noise(image.shape, rms, random)
+
+    fractions = vote_fractions(truth, instrument, rms, random)
+    row = {"index": index, **fractions, **truth, "sky_rms": rms}
+    return image.astype(np.float32), row
+
+
+def as_truth_table(rows):
+    """Vote fractions and truths of many objects as a table."""
+    names = ["index", *CANDELS.outputs, *list(_DESCRIPTIONS)[1:]]
+    table = QTable()
+    for name in names:
+        values = [row[name] for row in rows]
+        if name in CANDELS.outputs:
+            column = np.array(values, dtype=np.float32)
+        elif name in ("kind", "defect"):
+            column = np.array(values, dtype="U16")
+        else:
+            column = np.array(values, dtype=int if name == "index" else float)
+        table[name] = column * _UNITS[name] if name in _UNITS else column
+        described = _DESCRIPTIONS.get(name)
+        table[name].info.description = described or CANDELS.describe(name)
+    return table
+
+
+def check_instrument(instrument):
+    """The instrument, or the default where it is `None`."""
+    instrument = WFC3_F160W if instrument is None else instrument
+    if not isinstance(instrument, Instrument):
+        raise ConfigurationError(
+            f"instrument: expected an Instrument, found {type(instrument).__name__}"
+        )
+    return instrument
+
+
+def _check_number(n):
+    if not n >= 0:
+        raise ConfigurationError(f"n: found {n!r}; it must be 0 or more")
+
+
+def simulate_galaxies(n, *, seed, instrument=None, first=0):
+    """
+    Simulate galaxies with the fractions of votes that people would give them.
+
+    Parameters
+    ----------
+    n : int
+        Number of galaxies.
+    seed : int
+        Galaxy ``i`` of a seed is always the same, whatever ``n`` and
+        ``first``.
+    instrument : `Instrument`, optional
+        `WFC3_F160W` where it is not given.
+    first : int, optional
+        Number of the first galaxy.
+
+    Returns
+    -------
+    galaxies : `SimulatedGalaxies`
+
+    Raises
+    ------
+    ConfigurationError
+        If an argument is out of its range.
+    MissingDependencyError
+        If GalSim is not installed.
+
+    Examples
+    --------
+    >>> from galmorph.simulation import simulate_galaxies
+    >>> galaxies = simulate_galaxies(3, seed=7)
+    >>> galaxies.table["magnitude"].unit
+    Unit("mag")
+    >>> bool((galaxies.table["f_disk"] <= 1).all())
+    True
+    """
+    instrument = check_instrument(instrument)
+    _check_number(n)
+    cutouts, rows = [], []
+    for index in range(first, first + n):
+        image, row = _simulate_one(seed, index, instrument)
+        cutouts.append(_as_image(image, instrument))
+        rows.append(row)
+    return SimulatedGalaxies(cutouts, as_truth_table(rows))
+
+
+def _as_image(image, instrument):
+    return as_nddata(
+        NDData(image, unit=u.electron / u.s), pixel_scale=instrument.pixel_scale
+    )
+
+
+def _stamps_of(job):
+    seed, indices, instrument, preprocessor = job
+    images, rows = [], []
+    for index in indices:
+        image, row = _simulate_one(seed, index, instrument)
+        images.append(cutout_from_image(_as_image(image, instrument)))
+        rows.append(row)
+    stamps = preprocessor(images)
+    return stamps.data, stamps.flags, rows
+
+
+def simulate_stamps(
+    n, *, seed, preprocessor, instrument=None, first=0, n_workers=None, progress=None
+):
+    """
+    Simulate galaxies and preprocess them, in several processes.
+
+    Parameters
+    ----------
+    n : int
+        Number of galaxies.
+    seed : int
+        Galaxy ``i`` of a seed is always the same, whatever the number of
+        processes.
+    preprocessor : `~galmorph.images.Preprocessor`
+        Makes the stamps.
+    instrument : `Instrument`, optional
+        `WFC3_F160W` where it is not given.
+    first : int, optional
+        Number of the first galaxy.
+    n_workers : int, optional
+        Number of processes; all cores where it is not given.
+    progress : callable, optional
+        Called with the number of galaxies done so far.
+
+    Returns
+    -------
+    stamps : `~numpy.ndarray`
+        Array of shape (n, side, side, 1), float32.
+    table : `~astropy.table.QTable`
+        Vote fractions, truths and ``morph_flags``, n rows.
+
+    Raises
+    ------
+    ConfigurationError
+        If an argument is out of its range.
+    MissingDependencyError
+        If GalSim is not installed.
+
+    Examples
+    --------
+    >>> from galmorph import Preprocessor
+    >>> from galmorph.simulation import simulate_stamps
+    >>> stamps, table = simulate_stamps(
+    ...     2, seed=7, preprocessor=Preprocessor(), n_workers=1
+    ... )
+    >>> stamps.shape, len(table)
+    ((2, 45, 45, 1), 2)
+    """
+    instrument = check_instrument(instrument)
+    _check_number(n)
+    n_workers = n_workers or os.cpu_count() or 1
+    jobs = [
+        (seed, range(i, min(i + _CHUNK, first + n)), instrument, preprocessor)
+        for i in range(first, first + n, _CHUNK)
+    ]
+    side = preprocessor.shape + preprocessor.margin
+    data = np.zeros((n, side, side, 1), np.float32)
+    flags, rows = np.zeros(n, np.int32), []
+    for stamps, bits, truths in _in_order(_stamps_of, jobs, n_workers):
+        data[len(rows) : len(rows) + len(stamps)] = stamps
+        flags[len(rows) : len(rows) + len(stamps)] = bits
+        rows += truths
+        if progress is not None:
+            progress(len(rows))
+    table = as_truth_table(rows)
+    table["morph_flags"] = flags
+    return data, table
+
+
+def _in_order(function, jobs, n_workers):
+    if n_workers == 1 or len(jobs) == 1:
+        yield from map(function, jobs)
+        return
+    # a forked child of a process with threads, as TensorFlow has, may hang
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(n_workers, mp_context=context) as pool:
+        yield from pool.map(function, jobs)
