@@ -359,7 +359,7 @@ def _noise_factor(smoothed, noise, sky):
         return 1.0
     step = -(-ratio.size // _NOISE_SAMPLE)
     # a stamp that a galaxy fills has no sky: smoothing never adds noise
-    return min(1.0, sigma_clipped_stats(ratio[::step], maxiters=10)[2])
+    return min(1.0, float(sigma_clipped_stats(ratio[::step], maxiters=10)[2]))
 
 
 def _catalog(measured, scale, image):
