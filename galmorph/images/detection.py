@@ -281,12 +281,8 @@ def _plane(image):
     scale = data.dtype.type(2.0 ** np.floor(np.log2(spread)) if spread > 0 else 1)
     if error is not None:
         error = np.where(bad, 0, error).astype(data.dtype, copy=False) / scale
-    return (
-        np.where(bad, 0, data).astype(data.dtype, copy=False) / scale,
-        error,
-        bad,
-        scale,
-    )
+    data = np.where(bad, 0, data).astype(data.dtype, copy=False) / scale
+    return data, error, bad, scale
 
 
 def _segment(data, error, bad, config, progress):
