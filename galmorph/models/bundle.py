@@ -1,0 +1,443 @@
+# Licensed under a 3-clause BSD style license - see licenses/LICENSE.rst
+"""
+Model bundles: a folder or ``.zip`` file with all that a trained model is.
+
+``config.json`` says what the outputs mean, how stamps are made and how the
+network is built; ``card.md`` is for people; each member of the ensemble has a
+file of weights. A bundle is data: nothing in it is ever executed.
+"""
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from galmorph import __version__
+from galmorph.core import BundleError, ConfigurationError, LabelScheme, get_scheme
+from galmorph.models._files import (
+    copy_files,
+    digest_of,
+    list_files,
+    read_file,
+    write_files,
+)
+from galmorph.models._weights import read_weights, write_weights
+
+__all__ = ["FORMAT", "ModelBundle", "copy_bundle", "load_bundle", "save_bundle"]
+
+FORMAT = 1
+"""Version of the format that is written, and the only one that is read."""
+
+CONFIG = "config.json"
+CARD = "card.md"
+_KEYS = {
+    "format": int,
+    "name": str,
+    "galmorph_version": str,
+    "scheme": dict,
+    "preprocessing": dict,
+    "architecture": dict,
+    "members": list,
+    "views": int,
+    "calibration": (dict, type(None)),
+    "training": (dict, type(None)),
+}
+
+
+@dataclass
+class ModelBundle:
+    """
+    A model bundle whose files have been checked.
+
+    Made by `load_bundle`. Keras is imported by `models`, not before.
+
+    Parameters
+    ----------
+    path : `~pathlib.Path`
+        Its folder or ``.zip`` file.
+    config : dict
+        What ``config.json`` holds.
+    card : str
+        What the model was made from and what it is good for.
+    sha256 : str
+        Of the ``.zip`` file; of a folder, that of the sorted names and SHA-256
+        of its files.
+    scheme : `~galmorph.core.LabelScheme`
+        What the outputs mean.
+    """
+
+    path: Path
+    config: dict = field(repr=False)
+    card: str = field(repr=False)
+    sha256: str
+    scheme: LabelScheme = field(repr=False)
+    _models: list | None = field(default=None, repr=False, compare=False)
+
+    def __getstate__(self):
+        # networks are built anew where the bundle is unpickled
+        return {**self.__dict__, "_models": None}
+
+    @property
+    def name(self):
+        """Name of the model."""
+        return self.config["name"]
+
+    @property
+    def preprocessing(self):
+        """The preprocessing that belongs to the model, as plain data."""
+        return self.config["preprocessing"]
+
+    @property
+    def calibration(self):
+        """Scatter of the residuals by predicted fraction, or `None`."""
+        return self.config["calibration"]
+
+    @property
+    def input_shape(self):
+        """Height, width and number of bands of a stamp."""
+        return tuple(self.config["architecture"]["input_shape"])
+
+    @property
+    def members(self):
+        """Number of networks of the ensemble."""
+        return len(self.config["members"])
+
+    def models(self):
+        """
+        The networks with their weights; built once.
+
+        Returns
+        -------
+        models : list of `keras.Model`
+
+        Raises
+        ------
+        BundleError
+            If the weights do not fit the network, or changed since loading.
+        """
+        if self._models is None:
+            self._models = [
+                self._model(number, member)
+                for number, member in enumerate(self.config["members"])
+            ]
+        return self._models
+
+    def _model(self, number, member):
+        file = member["file"]
+        content = read_file(self.path, file)
+        if hashlib.sha256(content).hexdigest() != member["sha256"]:
+            raise BundleError(f"{self.path}: {file} changed since it was loaded")
+        model = _build(self.config["architecture"], self.scheme, self.path)
+        model.name = f"{model.name}_{number}"
+        try:
+            read_weights(content, model)
+        except BundleError as error:
+            raise BundleError(f"{self.path}: {file}: {error}") from error
+        return model
+
+
+def _build(architecture, scheme, where):
+    from galmorph.models.networks import build
+
+    try:
+        return build(
+            architecture["name"],
+            input_shape=tuple(architecture["input_shape"]),
+            scheme=scheme,
+            **architecture["options"],
+        )
+    except ConfigurationError as error:
+        raise BundleError(
+            f"{where}: this version of galmorph ({__version__}) cannot build the"
+            f" network: {error}"
+        ) from error
+
+
+def save_bundle(
+    path,
+    models,
+    *,
+    name,
+    scheme,
+    preprocessor,
+    architecture,
+    input_shape,
+    options=None,
+    card="",
+    views=1,
+    calibration=None,
+    training=None,
+    weights_dtype="float16",
+    overwrite=False,
+):
+    """
+    Write trained networks as a model bundle.
+
+    The same networks and settings give the same bytes.
+
+    Parameters
+    ----------
+    path : path-like
+        A folder to make, or a file that ends in ``.zip``.
+    models : sequence of `keras.Model`
+        The members of the ensemble, one or more, made by
+        `~galmorph.models.build` with what follows.
+    name : str
+        Name of the model: letters, digits, ``.``, ``_`` and ``-``.
+    scheme : str or `~galmorph.core.LabelScheme`
+        What the outputs mean.
+    preprocessor : dict
+        How the stamps were made: `galmorph.images.Preprocessor.to_dict`.
+    architecture : str
+        Name of the architecture.
+    input_shape : tuple of int
+        Height, width and number of bands of a stamp.
+    options : dict, optional
+        Options of the architecture.
+    card : str, optional
+        What the model was made from and what it is good for, in Markdown.
+    views : int, optional
+        Number of flipped and rotated views that are averaged by default.
+    calibration : dict, optional
+        ``{'fraction': knots, 'error': {output: values}}``: scatter of the
+        residuals at each predicted fraction.
+    training : dict, optional
+        How it was trained, for the record.
+    weights_dtype : {'float16', 'float32'}, optional
+        Precision of the weights in the file. Half precision halves the size.
+    overwrite : bool, optional
+        Whether to replace a bundle that is there.
+
+    Returns
+    -------
+    path : `~pathlib.Path`
+
+    Raises
+    ------
+    BundleError
+        If the networks do not fit the description, if a weight is not finite,
+        or if something is there that may not be replaced.
+
+    Examples
+    --------
+    >>> from galmorph.models import build, load_bundle, save_bundle
+    >>> network = build("dense_ann", scheme="candels")
+    >>> path = getfixture("tmp_path") / "example.zip"
+    >>> _ = save_bundle(path, [network], name="example", scheme="candels",
+    ...                 preprocessor={}, architecture="dense_ann",
+    ...                 input_shape=(45, 45, 1))
+    >>> load_bundle(path).members
+    1
+    """
+    path = Path(path)
+    if not len(models):
+        raise BundleError("models: a bundle needs at least one network")
+    scheme = get_scheme(scheme)
+    config = {
+        "format": FORMAT,
+        "name": name,
+        "galmorph_version": __version__,
+        "scheme": scheme.to_dict(),
+        "preprocessing": dict(preprocessor),
+        "architecture": {
+            "name": architecture,
+            "options": dict(options or {}),
+            "input_shape": [int(n) for n in input_shape],
+        },
+        "members": [],
+        "views": views,
+        "calibration": calibration,
+        "training": training,
+    }
+    like = _build(config["architecture"], scheme, "architecture")
+    files = {}
+    for number, model in enumerate(models):
+        file = f"member-{number}.weights.h5"
+        files[file] = write_weights(model, like, weights_dtype)
+        digest = hashlib.sha256(files[file]).hexdigest()
+        config["members"].append({"file": file, "sha256": digest})
+    try:
+        text = json.dumps(config, indent=1, sort_keys=True, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise BundleError(
+            "preprocessor, options, calibration, training: expected plain data for"
+            f" JSON; {error}"
+        ) from error
+    _check_config(json.loads(text), path)
+    files[CONFIG] = text.encode() + b"\n"
+    files[CARD] = card.encode()
+    write_files(path, files, overwrite=overwrite, marker=CONFIG)
+    return path
+
+
+def load_bundle(path):
+    """
+    Read and check a model bundle.
+
+    Parameters
+    ----------
+    path : path-like
+        Its folder or ``.zip`` file.
+
+    Returns
+    -------
+    bundle : `ModelBundle`
+
+    Raises
+    ------
+    BundleError
+        If a file is missing, damaged or not expected, or if the format is not
+        known. Shapes of the weights are checked when the networks are built.
+    """
+    path = Path(path)
+    names = list_files(path)
+    for name in (CONFIG, CARD):
+        if name not in names:
+            raise BundleError(f"{path}: not a model bundle: it has no {name}")
+    try:
+        config = json.loads(read_file(path, CONFIG, most=1 << 24))
+        card = read_file(path, CARD, most=1 << 24).decode()
+    except ValueError as error:
+        if isinstance(error, BundleError):
+            raise
+        raise BundleError(f"{path}: {CONFIG} or {CARD} is damaged: {error}") from error
+    scheme = _check_config(config, path)
+    expected = {CONFIG, CARD, *(member["file"] for member in config["members"])}
+    if set(names) != expected:
+        raise BundleError(
+            f"{path}: missing files: {sorted(expected - set(names))}, files that do"
+            f" not belong to it: {sorted(set(names) - expected)}"
+        )
+    digests = {name: digest_of(path, name) for name in names}
+    for member in config["members"]:
+        if digests[member["file"]] != member["sha256"]:
+            raise BundleError(
+                f"{path}: {member['file']} is damaged: its SHA-256 is"
+                f" {digests[member['file']]}, not {member['sha256']}; get the bundle"
+                " again"
+            )
+    if path.is_dir():
+        lines = "".join(f"{digests[name]}  {name}\n" for name in sorted(names))
+        sha256 = hashlib.sha256(lines.encode()).hexdigest()
+    else:
+        sha256 = digest_of(path)
+    return ModelBundle(path, config, card, sha256, scheme)
+
+
+def copy_bundle(bundle, path, *, overwrite=False):
+    """
+    Write a loaded bundle elsewhere, as a folder or a ``.zip`` file.
+
+    Parameters
+    ----------
+    bundle : `ModelBundle`
+        The bundle.
+    path : path-like
+        A folder to make, or a file that ends in ``.zip``.
+    overwrite : bool, optional
+        Whether to replace a bundle that is there.
+
+    Returns
+    -------
+    path : `~pathlib.Path`
+
+    Raises
+    ------
+    BundleError
+        If something is there that may not be replaced.
+    """
+    path = Path(path)
+    copy_files(bundle.path, path, overwrite=overwrite, marker=CONFIG)
+    return path
+
+
+def _check_config(config, where):
+    """Refuse a config that is not exactly as expected; give its scheme."""
+
+    def refuse(why):
+        raise BundleError(f"{where}: {CONFIG}: {why}")
+
+    if not isinstance(config, dict):
+        refuse(f"expected an object, found {type(config).__name__}")
+    if config.get("format") != FORMAT:
+        refuse(
+            f"format {config.get('format')!r} is not known to galmorph {__version__},"
+            f" which reads format {FORMAT}; upgrade galmorph:"
+            " python -m pip install --upgrade astro-galmorph"
+        )
+    if set(config) != set(_KEYS):
+        refuse(
+            f"missing keys: {sorted(set(_KEYS) - set(config))}, unknown keys:"
+            f" {sorted(set(config) - set(_KEYS))}"
+        )
+    for key, kind in _KEYS.items():
+        if not isinstance(config[key], kind) or isinstance(config[key], bool):
+            refuse(f"{key}: found {config[key]!r}")
+    if not _is_name(config["name"]):
+        refuse(f"name: {config['name']!r} has other than letters, digits, . _ and -")
+    if config["views"] not in range(1, 9):
+        refuse(f"views: expected 1 to 8, found {config['views']}")
+    architecture = config["architecture"]
+    if (
+        set(architecture) != {"name", "options", "input_shape"}
+        or not isinstance(architecture["options"], dict)
+        or not isinstance(architecture["input_shape"], list)
+        or len(architecture["input_shape"]) != 3
+        or not all(type(n) is int and n > 0 for n in architecture["input_shape"])
+    ):
+        refuse(f"architecture: found {architecture!r}")
+    try:
+        scheme = LabelScheme.from_dict(config["scheme"])
+    except (ConfigurationError, KeyError, TypeError, ValueError) as error:
+        refuse(f"scheme: {error}")
+    if not config["members"]:
+        refuse("members: there are none")
+    for member in config["members"]:
+        if (
+            not isinstance(member, dict)
+            or set(member) != {"file", "sha256"}
+            or not _is_name(member["file"])
+            or not member["file"].endswith(".weights.h5")
+        ):
+            refuse(f"members: found {member!r}")
+    if len({member["file"] for member in config["members"]}) != len(config["members"]):
+        refuse("members: a file is named more than once")
+    if config["calibration"] is not None:
+        why = _wrong_calibration(config["calibration"], scheme)
+        if why:
+            refuse(f"calibration: {why}")
+    return scheme
+
+
+def _is_name(name):
+    # ASCII letters, digits, '.', '_' and '-': no separators, no drive, no '..'
+    return (
+        isinstance(name, str)
+        and name.isascii()
+        and bool(name)
+        and name[0] not in ".-"
+        and all(letter.isalnum() or letter in "._-" for letter in name)
+    )
+
+
+def _wrong_calibration(calibration, scheme):
+    """What is wrong with a calibration, or `None`."""
+    if not set(calibration) >= {"fraction", "error"}:
+        return f"expected 'fraction' and 'error', found {sorted(calibration)}"
+    try:
+        knots = np.asarray(calibration["fraction"], dtype=float)
+        if knots.ndim != 1 or not knots.size or not np.all(np.diff(knots) > 0):
+            return "the fractions must increase"
+        if set(calibration["error"]) != set(scheme.outputs):
+            return f"expected the outputs {scheme.outputs}"
+        for output, values in calibration["error"].items():
+            values = np.asarray(values, dtype=float)
+            if values.shape != knots.shape:
+                return f"{output}: {values.size} errors for {knots.size} fractions"
+            if not np.all(np.isfinite(values) & (values >= 0)):
+                return f"{output}: errors must be finite and not negative"
+    except (TypeError, ValueError) as error:
+        return str(error)
+    return None
