@@ -1,0 +1,185 @@
+# Licensed under a 3-clause BSD style license - see licenses/LICENSE.rst
+"""
+Prediction: members of an ensemble and views of a stamp averaged, with errors.
+"""
+
+import contextlib
+
+import numpy as np
+
+from galmorph.core import ConfigurationError
+from galmorph.models._keras import keras
+from galmorph.models.layers import MOST_VIEWS, views
+
+__all__ = ["BATCH", "Predictor"]
+
+BATCH = 64
+"""Most stamps, times views, that a network is given at a time."""
+
+
+class Predictor:
+    """
+    Predict fractions of votes and their errors from stamps.
+
+    The network always sees batches of one size, filled up with zeros, and is
+    compiled once for it. A row's result therefore does not depend on the rows
+    that it comes with; where it stands in a batch may change it by rounding
+    (less than 1e-6).
+
+    Parameters
+    ----------
+    bundle : `~galmorph.models.ModelBundle`
+        The model.
+    views : int, optional
+        Number of flipped and rotated views that are averaged, 1 to 8; by
+        default what the bundle says.
+    device : str, optional
+        Device in Keras's notation, e.g. ``'cpu:0'`` or ``'gpu:0'``; by default
+        the backend's choice.
+
+    Raises
+    ------
+    ConfigurationError
+        If ``views`` is not 1 to 8, if the stamps are not square and so cannot
+        be turned, or if there is no such device.
+    BundleError
+        If the weights do not fit the network.
+
+    Examples
+    --------
+    >>> from galmorph.models import Predictor, fetch_model, load_bundle
+    >>> predictor = Predictor(load_bundle(fetch_model()))  # doctest: +SKIP
+    >>> fractions, errors = predictor.predict(stamps)  # doctest: +SKIP
+    """
+
+    def __init__(self, bundle, *, views=None, device=None):
+        self._shape = bundle.input_shape
+        self._views = bundle.config["views"] if views is None else views
+        if self._views not in range(1, MOST_VIEWS + 1):
+            raise ConfigurationError(
+                f"views: expected 1 to {MOST_VIEWS}; found {self._views!r}"
+            )
+        self._views = int(self._views)
+        if self._views > 1 and self._shape[0] != self._shape[1]:
+            raise ConfigurationError(
+                f"views: stamps of {self._shape[0]} x {self._shape[1]} pixels cannot"
+                " be turned; give views=1"
+            )
+        self._rows = BATCH // self._views
+        self._n_outputs = bundle.scheme.n_outputs
+        self._calibration = _calibration_columns(bundle)
+        self._device = device
+        with self._on_device():
+            self._models = bundle.models()
+            self._function = self._compiled()
+            # the first call finds out about the device, too
+            self._call(np.zeros((self._rows, *self._shape), np.float32))
+
+    @contextlib.contextmanager
+    def _on_device(self):
+        if self._device is None:
+            yield
+            return
+        try:
+            with keras.device(self._device):
+                yield
+        except (ValueError, RuntimeError) as error:
+            raise ConfigurationError(
+                f"device: {self._device!r} cannot be used:"
+                f" {str(error).strip().splitlines()[0]}"
+            ) from error
+
+    def _compiled(self):
+        """Function of a batch that gives (members * views, rows, outputs)."""
+
+        def function(stamps):
+            images = views(stamps, self._views)
+            images = keras.ops.reshape(images, (-1, *self._shape))
+            shape = (self._views, self._rows, self._n_outputs)
+            return keras.ops.concatenate(
+                [
+                    keras.ops.reshape(model(images, training=False), shape)
+                    for model in self._models
+                ]
+            )
+
+        if keras.backend.backend() != "tensorflow":
+            return function
+        import tensorflow as tf
+
+        signature = tf.TensorSpec((self._rows, *self._shape), tf.float32)
+        return tf.function(function, input_signature=[signature])
+
+    def _call(self, batch):
+        return keras.ops.convert_to_numpy(
+            self._function(keras.ops.convert_to_tensor(batch))
+        )
+
+    def predict(self, stamps):
+        """
+        Fractions of votes and their errors.
+
+        Parameters
+        ----------
+        stamps : array_like
+            Stamps of shape (n, height, width, bands), float32, made with the
+            bundle's own preprocessing.
+
+        Returns
+        -------
+        fractions, errors : `~numpy.ndarray`
+            Two arrays of shape (n, outputs), float32. The error is the square
+            root of the squared spread over members and views, plus the squared
+            scatter of the calibration at the predicted fraction; NaN where
+            there is neither. Rows with a pixel that is not finite are NaN.
+
+        Raises
+        ------
+        ConfigurationError
+            If the stamps have another shape than the model reads, or are not
+            numbers.
+        """
+        stamps = np.asarray(stamps)
+        if stamps.dtype.kind not in "fiub":
+            raise ConfigurationError(
+                f"stamps: expected real numbers, found {stamps.dtype}"
+            )
+        if stamps.ndim != 4 or stamps.shape[1:] != self._shape:
+            raise ConfigurationError(
+                f"stamps: the model reads the shape (n, {str(self._shape)[1:]};"
+                f" found {stamps.shape}"
+            )
+        fractions = np.full((len(stamps), self._n_outputs), np.nan, np.float32)
+        errors = fractions.copy()
+        for first in range(0, len(stamps), self._rows):
+            part = stamps[first : first + self._rows].astype(np.float32)
+            batch = np.zeros((self._rows, *self._shape), np.float32)
+            good = np.isfinite(part).all(axis=(1, 2, 3))
+            batch[: len(part)][good] = part[good]
+            with self._on_device():
+                predicted = self._call(batch)[:, : len(part)][:, good]
+            rows = first + np.flatnonzero(good)
+            fractions[rows] = predicted.mean(axis=0)
+            errors[rows] = self._errors(fractions[rows], predicted)
+        return fractions, errors
+
+    def _errors(self, fractions, predicted):
+        if len(predicted) == 1 and self._calibration is None:
+            return np.float32(np.nan)
+        variance = predicted.var(axis=0)
+        if self._calibration is not None:
+            knots, values = self._calibration
+            for i, scatter in enumerate(values):
+                variance[:, i] += np.interp(fractions[:, i], knots, scatter) ** 2
+        return np.sqrt(variance)
+
+
+def _calibration_columns(bundle):
+    """Knots, and scatter at the knots for each output; or `None`."""
+    if bundle.calibration is None:
+        return None
+    errors = bundle.calibration["error"]
+    return (
+        np.asarray(bundle.calibration["fraction"], dtype=float),
+        [np.asarray(errors[name], dtype=float) for name in bundle.scheme.outputs],
+    )
