@@ -3,11 +3,46 @@
 The one place where Keras is imported, so that TensorFlow starts quietly.
 """
 
+import contextlib
 import os
-
-# read by TensorFlow when it is imported; 2 leaves errors only
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-
-import keras  # noqa: E402
+import re
+import sys
+import tempfile
 
 __all__ = ["keras"]
+
+# what TensorFlow says at import whatever its log level
+_NOISE = re.compile(
+    rb"(WARNING: All log messages before absl::InitializeLog|[IW]\d{4} |"
+    rb"E\d{4} .*Unable to register cu)"
+)
+
+
+@contextlib.contextmanager
+def _quiet():
+    """Hold back what is written to standard error, and drop the noise from it."""
+    if "tensorflow" in sys.modules or "TF_CPP_MIN_LOG_LEVEL" in os.environ:
+        yield
+        return
+    # read by TensorFlow when it is imported; 2 leaves errors only
+    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2"
+    try:
+        kept = os.dup(2)
+    except OSError:  # there is no standard error
+        yield
+        return
+    with tempfile.TemporaryFile() as held:
+        os.dup2(held.fileno(), 2)
+        try:
+            yield
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
+            held.seek(0)
+            for line in held:
+                if not _NOISE.match(line):
+                    os.write(2, line)
+
+
+with _quiet():
+    import keras

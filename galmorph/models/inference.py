@@ -69,25 +69,16 @@ class Predictor:
         self._n_outputs = bundle.scheme.n_outputs
         self._calibration = _calibration_columns(bundle)
         self._device = device
+        if device is not None:
+            _check_device(device)
         with self._on_device():
             self._models = bundle.models()
             self._function = self._compiled()
-            # the first call finds out about the device, too
-            self._call(np.zeros((self._rows, *self._shape), np.float32))
 
-    @contextlib.contextmanager
     def _on_device(self):
         if self._device is None:
-            yield
-            return
-        try:
-            with keras.device(self._device):
-                yield
-        except (ValueError, RuntimeError) as error:
-            raise ConfigurationError(
-                f"device: {self._device!r} cannot be used:"
-                f" {str(error).strip().splitlines()[0]}"
-            ) from error
+            return contextlib.nullcontext()
+        return keras.device(self._device)
 
     def _compiled(self):
         """Function of a batch that gives (members * views, rows, outputs)."""
@@ -108,7 +99,7 @@ class Predictor:
         import tensorflow as tf
 
         signature = tf.TensorSpec((self._rows, *self._shape), tf.float32)
-        return tf.function(function, input_signature=[signature])
+        return tf.function(function, input_signature=[signature], autograph=False)
 
     def _call(self, batch):
         return keras.ops.convert_to_numpy(
@@ -172,6 +163,24 @@ class Predictor:
             for i, scatter in enumerate(values):
                 variance[:, i] += np.interp(fractions[:, i], knots, scatter) ** 2
         return np.sqrt(variance)
+
+
+def _check_device(device):
+    """Refuse a device that the backend does not have."""
+    try:
+        with keras.device(device):
+            found = str(getattr(keras.ops.zeros(1), "device", "")).lower()
+    except (AttributeError, RuntimeError, TypeError, ValueError) as error:
+        raise ConfigurationError(
+            f"device: {device!r} cannot be used: {' '.join(str(error).split())}"
+        ) from error
+    # TensorFlow takes another device where the wanted one is missing
+    wanted = device.lower() if ":" in device else f"{device.lower()}:0"
+    if keras.backend.backend() == "tensorflow" and not found.endswith(wanted):
+        raise ConfigurationError(
+            f"device: there is no {device!r} on this machine; give e.g. 'cpu:0', or"
+            " none for the backend's choice"
+        )
 
 
 def _calibration_columns(bundle):
