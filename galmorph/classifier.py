@@ -407,14 +407,14 @@ class MorphologyClassifier:
 
     def _predict(self, stamps):
         """Fractions and errors of stamps, NaN where there is nothing to classify."""
-        from galmorph.models import Predictor
-
         shape = (len(stamps), self.scheme.n_outputs)
         fractions = np.full(shape, np.nan, np.float32)
         errors = np.full(shape, np.nan, np.float32)
         usable = stamps.usable
         if usable.any():
             if self._predictor is None:
+                from galmorph.models import Predictor
+
                 self._predictor = Predictor(
                     self._bundle, views=self._views, device=self._device
                 )

@@ -13,7 +13,7 @@ from galmorph.core import import_optional
 
 __all__ = ["add_parser", "match_to_truth", "run"]
 
-SHAPE, N_SOURCES = (900, 900), 120
+SHAPE, N_SOURCES = (900, 900), 80
 # HST WFC3/IR resolves 0.15"; further apart, two centres are two galaxies
 MATCH_RADIUS = 0.3
 
@@ -128,7 +128,7 @@ def match_to_truth(table, truth, radius=MATCH_RADIUS):
     Parameters
     ----------
     table, truth : `~astropy.table.QTable`
-        Both with positions as ``sky_centroid`` and ``sky``.
+        Both with the column ``sky_centroid``.
     radius : float, optional
         Largest separation in arcsec.
 
@@ -141,7 +141,7 @@ def match_to_truth(table, truth, radius=MATCH_RADIUS):
 
     if not len(table) or not len(truth):
         return np.zeros(0, int), np.zeros(0, int)
-    found, true = table["sky_centroid"], truth["sky"]
+    found, true = table["sky_centroid"], truth["sky_centroid"]
     nearest, separation, _ = found.match_to_catalog_sky(true)
     back, _, _ = true.match_to_catalog_sky(found)
     rows = np.arange(len(table))

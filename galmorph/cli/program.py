@@ -106,8 +106,6 @@ def main(argv=None):
     >>> main(["models", "no-such-verb"])
     2
     """
-    # TensorFlow would tell about the machine at length; the user may still ask
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     parser = build_parser()
     try:
         args = parser.parse_args(argv)

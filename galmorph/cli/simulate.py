@@ -5,7 +5,7 @@
 
 from pathlib import Path
 
-from galmorph.cli.arguments import count, on_terminal
+from galmorph.cli.arguments import count
 from galmorph.cli.output import print_table
 
 __all__ = ["add_parser", "run_field", "run_galaxies"]
@@ -77,7 +77,7 @@ def run_galaxies(args):
     truth = args.out / "truth.ecsv"
     if truth.exists() and not args.overwrite:
         raise FileExistsError(f"{truth} exists; give --overwrite to replace it")
-    simulated = simulate_galaxies(args.n, seed=args.seed, progress=on_terminal())
+    simulated = simulate_galaxies(args.n, seed=args.seed)
     args.out.mkdir(parents=True, exist_ok=True)
     table = simulated.table
     names = [f"galaxy_{i:06d}.fits" for i in range(len(table))]
@@ -92,9 +92,11 @@ def run_galaxies(args):
 def _write_image(image, path, overwrite):
     from astropy.io import fits
 
-    header = image.wcs.to_header() if image.wcs is not None else fits.Header()
-    if image.unit is not None:
-        header["BUNIT"] = image.unit.to_string("fits")
+    from galmorph.images import pixel_scale_of
+
+    header = fits.Header()
+    header["BUNIT"] = image.unit.to_string("fits")
+    header["PIXSCALE"] = (pixel_scale_of(image).value, "arcsec / pixel")
     fits.PrimaryHDU(image.data, header).writeto(path, overwrite=overwrite)
 
 
@@ -108,9 +110,10 @@ def run_field(args):
     """
     from galmorph.simulation import simulate_field
 
-    if args.out.exists() and not args.overwrite:
-        raise FileExistsError(f"{args.out} exists; give --overwrite to replace it")
+    for path in (args.out, args.out.with_suffix(".ecsv")):
+        if path.exists() and not args.overwrite:
+            raise FileExistsError(f"{path} exists; give --overwrite to replace it")
     field = simulate_field(tuple(args.shape), seed=args.seed, n_sources=args.n)
-    field.write(args.out)
+    paths = field.write(args.out, overwrite=args.overwrite)
     print_table(field.catalog)
-    print(f"{len(field.catalog)} sources in {args.out}")
+    print(f"{len(field.catalog)} sources in {' and '.join(map(str, paths))}")

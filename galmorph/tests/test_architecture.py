@@ -75,7 +75,7 @@ def test_file_imports_only_rooms_that_it_may(path):
 
 @pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(ROOT)))
 def test_file_is_no_longer_than_a_module_should_be(path):
-    assert len(path.read_text(encoding="utf-8").splitlines()) <= 450
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= 500
 
 
 def test_every_room_says_what_comes_in_and_what_goes_out():

@@ -46,7 +46,9 @@ def test_import_takes_less_than_a_second(statement):
 
 @pytest.mark.parametrize("room", ROOMS)
 def test_room_is_imported_without_heavy_packages(room):
-    loaded, _ = loaded_and_seconds(f"from galmorph.{room} import *")
+    # the names of models are loaded when they are used, and need Keras
+    names = "" if room == "models" else f"; from galmorph.{room} import *"
+    loaded, _ = loaded_and_seconds(f"import galmorph.{room}{names}")
     assert loaded == "[]"
 
 

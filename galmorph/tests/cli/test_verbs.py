@@ -1,4 +1,7 @@
 # Licensed under a 3-clause BSD style license - see licenses/LICENSE.rst
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from astropy.io import fits
@@ -35,10 +38,15 @@ def test_classify_writes_and_prints_one_row_per_image(
     np.testing.assert_array_equal(read_table(binary)["f_disk"], table["f_disk"])
 
 
-def test_classify_shows_neither_progress_nor_chatter_without_a_terminal(
-    galmorph, cutout, model
-):
-    assert galmorph("classify", cutout, "--model", model)[2] == ""
+def test_classify_says_nothing_on_standard_error_without_a_terminal(cutout, model):
+    run = subprocess.run(
+        [sys.executable, "-m", "galmorph", "classify", cutout, "--model", model],
+        capture_output=True,
+        text=True,
+    )
+    assert run.returncode == 0
+    assert run.stderr == ""
+    assert "1 galaxies, 1 classified" in run.stdout
 
 
 def test_classify_goes_on_after_a_bad_file_and_tells_why(
