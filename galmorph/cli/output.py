@@ -139,6 +139,7 @@ def print_table(table, formats=None):
     formats : dict, optional
         Formats of columns.
     """
+    import numpy as np
     from astropy.table import Table
 
     plain = Table(table, copy=False)
@@ -146,7 +147,8 @@ def print_table(table, formats=None):
         if name in plain.colnames:
             plain[name].info.format = spelling
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else -1
-    numbers = [plain[name].dtype.kind in "iuf" for name in plain.colnames]
+    columns = [plain[name] for name in plain.colnames]
+    numbers = [getattr(c, "dtype", np.dtype(object)).kind in "iuf" for c in columns]
     lines = plain.pformat(
         max_lines=MOST_ROWS,
         max_width=width,
@@ -194,7 +196,8 @@ def print_results(table):
         shown = shown.copy()
     print_table(shown, formats)
     classified = sum(bool(str(word)) for word in table["morph_class"])
-    print(f"{len(table)} galaxies, {classified} classified")
+    galaxies = "1 galaxy" if len(table) == 1 else f"{len(table)} galaxies"
+    print(f"{galaxies}, {classified} classified")
 
 
 def print_metrics(metrics):

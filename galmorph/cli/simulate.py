@@ -95,7 +95,7 @@ def _write_image(image, path, overwrite):
     from galmorph.images import pixel_scale_of
 
     header = fits.Header()
-    header["BUNIT"] = image.unit.to_string("fits")
+    header["BUNIT"] = image.unit.to_string()
     header["PIXSCALE"] = (pixel_scale_of(image).value, "arcsec / pixel")
     fits.PrimaryHDU(image.data, header).writeto(path, overwrite=overwrite)
 

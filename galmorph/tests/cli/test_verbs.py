@@ -46,7 +46,7 @@ def test_classify_says_nothing_on_standard_error_without_a_terminal(cutout, mode
     )
     assert run.returncode == 0
     assert run.stderr == ""
-    assert "1 galaxies, 1 classified" in run.stdout
+    assert "1 galaxy, 1 classified" in run.stdout
 
 
 def test_classify_goes_on_after_a_bad_file_and_tells_why(
@@ -102,7 +102,7 @@ def test_mosaic_uses_noise_and_mask(galmorph, mosaic, model, tmp_path):
     ]
     code, out, _ = galmorph("mosaic", mosaic, "--model", model, *words)
     assert code == 0
-    assert "1 galaxies, 1 classified" in out
+    assert "1 galaxy, 1 classified" in out
 
 
 def test_detect_writes_a_catalogue_and_a_segmentation_map(galmorph, mosaic, tmp_path):
