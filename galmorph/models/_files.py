@@ -176,30 +176,37 @@ def write_files(path, files, *, overwrite, marker):
         If something is there that may not be replaced, or if it cannot be
         written.
     """
-    is_zip = path.suffix == ".zip"
-    _check_target(path, is_zip, overwrite, marker)
+    with _in_place(path, overwrite, marker) as made:
+        if path.suffix == ".zip":
+            _write_zip(made, files)
+        else:
+            made.mkdir()
+            for name, content in files.items():
+                (made / name).write_bytes(content)
+
+
+@contextlib.contextmanager
+def _in_place(path, overwrite, marker):
+    """Give a path to write to; what is written there then moves to ``path``."""
+    _check_target(path, overwrite, marker)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(
             prefix=f".{path.name}-", dir=path.parent
         ) as scratch:
             made = Path(scratch) / "new"
-            if is_zip:
-                _write_zip(made, files)
-            else:
-                made.mkdir()
-                for name, content in files.items():
-                    (made / name).write_bytes(content)
-                if path.exists():
-                    os.replace(path, Path(scratch) / "old")
+            yield made
+            if path.is_dir():
+                os.replace(path, Path(scratch) / "old")
             os.replace(made, path)
     except OSError as error:
         raise BundleError(f"{path}: cannot be written: {error}") from error
 
 
-def _check_target(path, is_zip, overwrite, marker):
+def _check_target(path, overwrite, marker):
     if not path.exists():
         return
+    is_zip = path.suffix == ".zip"
     if path.is_dir() == is_zip:
         raise BundleError(
             f"{path}: there is a {'folder' if is_zip else 'file'} of that name; give"
@@ -235,10 +242,10 @@ def copy_files(source, path, *, overwrite, marker):
     overwrite, marker
         As for `write_files`.
     """
-    if source.is_file() and path.suffix == ".zip" and not path.exists():
+    if source.is_file() and path.suffix == ".zip":
         # the same bytes, hence the same SHA-256
-        path.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(source, path)
+        with _in_place(path, overwrite, marker) as made:
+            shutil.copyfile(source, made)
         return
     files = {name: read_file(source, name) for name in list_files(source)}
     write_files(path, files, overwrite=overwrite, marker=marker)

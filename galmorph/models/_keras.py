@@ -21,11 +21,11 @@ _NOISE = re.compile(
 @contextlib.contextmanager
 def _quiet():
     """Hold back what is written to standard error, and drop the noise from it."""
-    if "tensorflow" in sys.modules or "TF_CPP_MIN_LOG_LEVEL" in os.environ:
+    # read by TensorFlow when it is imported; 2 leaves errors only
+    level = os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    if "tensorflow" in sys.modules or level < "2":
         yield
         return
-    # read by TensorFlow when it is imported; 2 leaves errors only
-    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2"
     try:
         kept = os.dup(2)
     except OSError:  # there is no standard error

@@ -158,6 +158,8 @@ def build(
             f"n_outputs: found {n_outputs}, but the scheme {scheme.name!r} has"
             f" {scheme.n_outputs} outputs"
         )
+    if n_outputs < 1:
+        raise ConfigurationError(f"n_outputs: must be at least 1; found {n_outputs}")
     if len(input_shape) != 3:
         raise ConfigurationError(
             f"input_shape: expected height, width and bands; found {tuple(input_shape)}"
