@@ -1,0 +1,34 @@
+# Licensed under a 3-clause BSD style license - see licenses/LICENSE.rst
+"""
+Networks learn here.
+
+In: stamps with their vote fractions (`train`), or a TOML file that says what
+to simulate and how to train (`train_from_config`). Out: the folder of a run
+with its settings, history, scores and model bundle. Keras is imported when a
+network is built, not before.
+"""
+
+from galmorph.training.augmentation import Augmentation, augment
+from galmorph.training.config import (
+    RunConfig,
+    SimulationConfig,
+    TrainingConfig,
+    read_config,
+)
+from galmorph.training.datasets import Dataset, as_dataset, stratified_split
+from galmorph.training.runs import TrainingResult, train, train_from_config
+
+__all__ = [
+    "Augmentation",
+    "Dataset",
+    "RunConfig",
+    "SimulationConfig",
+    "TrainingConfig",
+    "TrainingResult",
+    "as_dataset",
+    "augment",
+    "read_config",
+    "stratified_split",
+    "train",
+    "train_from_config",
+]

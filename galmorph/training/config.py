@@ -1,0 +1,325 @@
+# Licensed under a 3-clause BSD style license - see licenses/LICENSE.rst
+"""
+What a training run is made from, and the TOML files that say so.
+"""
+
+import tomllib
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+
+from galmorph.core import ConfigurationError, get_scheme
+from galmorph.images import Preprocessor
+from galmorph.training.augmentation import Augmentation
+
+__all__ = ["RunConfig", "SimulationConfig", "TrainingConfig", "read_config"]
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """
+    How a network is trained.
+
+    Parameters
+    ----------
+    seed : int, optional
+        Seed of the split, the initial weights, the order of the stamps, the
+        augmentation and the dropout.
+    epochs : int, optional
+        At most so many passes through the training part.
+    patience : int, optional
+        Training stops after so many epochs without a better validation RMSE.
+    batch_size : int, optional
+        Number of stamps per step.
+    optimizer : {'adam', 'sgd'}, optional
+        ``'sgd'`` has a Nesterov momentum of 0.9, as in Dieleman et al. (2015,
+        MNRAS 450, 1441).
+    learning_rate : float, optional
+        The first learning rate.
+    schedule : {'cosine', 'steps', 'constant'}, optional
+        ``'cosine'``: falls as half a cosine to zero. ``'steps'``: a tenth
+        after 60 and a hundredth after 85 per cent of the epochs.
+    validation, test : float, optional
+        Shares of the galaxies that choose the epoch and that are scored once
+        at the end.
+    jit_compile : bool or 'auto', optional
+        Whether the backend compiles the training step as a whole (XLA);
+        ``'auto'`` leaves it to Keras.
+
+    Raises
+    ------
+    ConfigurationError
+        If a value is out of its range.
+
+    Examples
+    --------
+    >>> from galmorph.training import TrainingConfig
+    >>> TrainingConfig(epochs=3).optimizer
+    'adam'
+    """
+
+    seed: int = 1
+    epochs: int = 30
+    patience: int = 8
+    batch_size: int = 64
+    optimizer: str = "adam"
+    learning_rate: float = 3e-4
+    schedule: str = "cosine"
+    validation: float = 0.1
+    test: float = 0.1
+    jit_compile: bool | str = False
+
+    def __post_init__(self):
+        choices = {
+            "optimizer": ("adam", "sgd"),
+            "schedule": ("cosine", "steps", "constant"),
+            "jit_compile": (True, False, "auto"),
+        }
+        for name, allowed in choices.items():
+            if getattr(self, name) not in allowed:
+                raise ConfigurationError(
+                    f"{name}: found {getattr(self, name)!r}; choose one of {allowed}"
+                )
+        for name in ("epochs", "patience", "batch_size"):
+            _check_integer(name, getattr(self, name), least=1)
+        _check_integer("seed", self.seed, least=0)
+        for name in ("learning_rate", "validation", "test"):
+            value = getattr(self, name)
+            if not 0 < value < 1:
+                raise ConfigurationError(
+                    f"{name}: found {value!r}; it must lie between 0 and 1"
+                )
+        if self.validation + self.test >= 1:
+            raise ConfigurationError(
+                "validation, test: nothing is left to train with; found"
+                f" {self.validation} and {self.test}"
+            )
+
+
+@dataclass(frozen=True)
+class SimulationConfig:
+    """
+    Which simulated galaxies a run trains with.
+
+    Parameters
+    ----------
+    n : int
+        Number of galaxies.
+    seed : int, optional
+        Seed of the simulation.
+    side : int, optional
+        Side of the stamps in pixels; the margin around what the network sees
+        keeps empty corners out of turned stamps.
+    n_workers : int, optional
+        Number of processes; 0 for all cores. The galaxies do not depend on it.
+
+    Raises
+    ------
+    ConfigurationError
+        If a value is out of its range.
+
+    Examples
+    --------
+    >>> from galmorph.training import SimulationConfig
+    >>> SimulationConfig(n=1000).side
+    64
+    """
+
+    n: int
+    seed: int = 1
+    side: int = 64
+    n_workers: int = 0
+
+    def __post_init__(self):
+        for name, least in {"n": 10, "seed": 0, "side": 1, "n_workers": 0}.items():
+            _check_integer(name, getattr(self, name), least)
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """
+    A whole run: data, preprocessing, network and training.
+
+    Parameters
+    ----------
+    name : str
+        Name of the model.
+    data : `SimulationConfig`
+    architecture : str, optional
+        Name of the network, see `galmorph.models.build`.
+    options : dict, optional
+        Options of the network.
+    scheme : str, optional
+        Name of the label scheme.
+    description : str, optional
+        For the model's card: what it is.
+    preprocessor : `~galmorph.images.Preprocessor`, optional
+    training : `TrainingConfig`, optional
+    augmentation : `Augmentation`, optional
+
+    Examples
+    --------
+    >>> from galmorph.training import RunConfig, SimulationConfig
+    >>> RunConfig("example", SimulationConfig(n=100)).to_dict()["model"]["name"]
+    'example'
+    """
+
+    name: str
+    data: SimulationConfig
+    architecture: str = "hc15"
+    options: dict = field(default_factory=dict)
+    scheme: str = "candels"
+    description: str = ""
+    preprocessor: Preprocessor = field(default_factory=Preprocessor)
+    training: TrainingConfig = field(default_factory=TrainingConfig)
+    augmentation: Augmentation = field(default_factory=Augmentation)
+
+    def to_dict(self):
+        """
+        All settings as plain data, in the sections of the TOML file.
+
+        Returns
+        -------
+        config : dict
+        """
+        model = ("name", "architecture", "options", "scheme", "description")
+        return {
+            "model": {name: getattr(self, name) for name in model},
+            "data": {"source": "simulation", **asdict(self.data)},
+            "preprocessing": self.preprocessor.to_dict(),
+            "training": asdict(self.training),
+            "augmentation": asdict(self.augmentation),
+        }
+
+
+_MODEL_KEYS = {
+    "name": str,
+    "architecture": str,
+    "options": dict,
+    "scheme": str,
+    "description": str,
+}
+
+
+def read_config(path):
+    """
+    Read the TOML file of a run.
+
+    It has the sections ``[model]`` (``name``, ``architecture``, ``scheme``,
+    ``description`` and a table of ``options``), ``[data]`` (``source =
+    "simulation"`` and the parameters of `SimulationConfig`),
+    ``[preprocessing]`` (those of `~galmorph.images.Preprocessor`),
+    ``[training]`` (`TrainingConfig`) and ``[augmentation]`` (`Augmentation`).
+    Only ``name`` in ``[model]`` and ``n`` in ``[data]`` are required.
+
+    Parameters
+    ----------
+    path : path-like
+
+    Returns
+    -------
+    config : `RunConfig`
+
+    Raises
+    ------
+    ConfigurationError
+        If the file is missing or no TOML, or if a section, key or value is
+        not known.
+
+    Examples
+    --------
+    >>> from galmorph.training import read_config
+    >>> path = getfixture("tmp_path") / "example.toml"
+    >>> _ = path.write_text('[model]\\nname = "example"\\n[data]\\nn = 2000\\n')
+    >>> read_config(path).data.n
+    2000
+    """
+    path = Path(path)
+    try:
+        with open(path, "rb") as file:
+            sections = tomllib.load(file)
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"{path}: cannot be read: {error}") from error
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigurationError(f"{path}: not valid TOML: {error}") from error
+    known = ("model", "data", "preprocessing", "training", "augmentation")
+    _check_keys(path, "the file", sections, known)
+    for name, section in sections.items():
+        if not isinstance(section, dict):
+            raise ConfigurationError(f"{path}: {name}: write it as a section [{name}]")
+    model = sections.get("model", {})
+    _check_keys(path, "[model]", model, _MODEL_KEYS)
+    _check_types(path, "[model]", model, _MODEL_KEYS)
+    if "name" not in model:
+        raise ConfigurationError(f"{path}: [model] needs a name")
+    data = dict(sections.get("data", {}))
+    source = data.pop("source", "simulation")
+    if source != "simulation":
+        raise ConfigurationError(
+            f"{path}: [data] source: found {source!r}; known is 'simulation'. Train"
+            " with labelled stamps of your own by galmorph.training.train"
+        )
+    if "n" not in data:
+        raise ConfigurationError(f"{path}: [data] needs n, the number of galaxies")
+    parts = {
+        "data": _section(path, "data", SimulationConfig, data, ("source",)),
+        "preprocessor": _section(
+            path, "preprocessing", Preprocessor, sections.get("preprocessing", {})
+        ),
+        "training": _section(
+            path, "training", TrainingConfig, sections.get("training", {})
+        ),
+        "augmentation": _section(
+            path, "augmentation", Augmentation, sections.get("augmentation", {})
+        ),
+    }
+    try:
+        get_scheme(model.get("scheme", "candels"))
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{path}: [model] {error}") from error
+    if parts["data"].side < parts["preprocessor"].shape:
+        raise ConfigurationError(
+            f"{path}: [data] side: found {parts['data'].side}, which is smaller than"
+            f" the network's stamps of {parts['preprocessor'].shape} pixels"
+        )
+    return RunConfig(**model, **parts)
+
+
+def _section(path, name, kind, values, also_known=()):
+    """Make a dataclass from a section, with errors that name file and key."""
+    types = {entry.name: entry.type for entry in fields(kind)}
+    _check_keys(path, f"[{name}]", values, [*also_known, *types])
+    _check_types(path, f"[{name}]", values, types)
+    try:
+        return kind(**values)
+    except (ConfigurationError, TypeError) as error:
+        raise ConfigurationError(f"{path}: [{name}] {error}") from error
+
+
+def _check_keys(path, where, values, known):
+    unknown = sorted(set(values) - set(known))
+    if unknown:
+        raise ConfigurationError(
+            f"{path}: {where} has unknown keys {unknown}; known are {list(known)}"
+        )
+
+
+def _check_types(path, where, values, types):
+    for key, value in values.items():
+        expected = types[key]
+        # an integer is as good as the float that it stands for
+        allowed = (int, float) if expected is float else expected
+        right = isinstance(value, allowed)
+        if isinstance(value, bool) and allowed in (int, (int, float)):
+            right = False
+        if not right:
+            name = getattr(expected, "__name__", str(expected))
+            raise ConfigurationError(
+                f"{path}: {where} {key}: expected {name}, found {value!r}"
+            )
+
+
+def _check_integer(name, value, least):
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        raise ConfigurationError(
+            f"{name}: found {value!r}; it must be an integer, {least} or more"
+        )
