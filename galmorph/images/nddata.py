@@ -90,7 +90,8 @@ def as_nddata(
     unit = found["unit"] if unit is None else u.Unit(unit)
     wcs = _celestial(found["wcs"] if wcs is None else wcs)
     meta = dict(found["meta"])
-    meta["pixel_scale"] = _scale(pixel_scale, wcs)
+    given = meta.get("pixel_scale") if pixel_scale is None else pixel_scale
+    meta["pixel_scale"] = _scale(given, wcs)
     return NDData(
         data,
         mask=_joined_mask(data, masks, bands_first),
