@@ -16,9 +16,14 @@ from astropy.wcs import WCS
 
 from galmorph.core import ConfigurationError
 from galmorph.images import as_nddata
-from galmorph.simulation.galaxies import as_truth_table, check_instrument, random_of
+from galmorph.simulation.galaxies import (
+    add_noise,
+    as_truth_table,
+    check_instrument,
+    random_of,
+)
 from galmorph.simulation.population import draw_galaxy
-from galmorph.simulation.rendering import render
+from galmorph.simulation.rendering import add_object
 from galmorph.simulation.votes import vote_fractions
 
 __all__ = ["SimulatedField", "simulate_field"]
@@ -145,11 +150,11 @@ def simulate_field(
         x, y = random.uniform(-0.5, nx - 0.5), random.uniform(-0.5, ny - 0.5)
         positions.append((x, y))
         rows.append({"index": label, **fractions, **truth, "sky_rms": rms})
-        _place(truth, instrument, x, y, random, label, image, brightest, segmentation)
-    random = random_of(seed, 0)
-    photons = np.sqrt(np.clip(image, 0, None) / 3600.0)
-    image = image + photons * random.normal(size=image.shape)
-    image += instrument.noise(image.shape, rms, random)
+        window, drawn = add_object(image, truth, instrument, x, y, random)
+        ahead = drawn > brightest[window]
+        brightest[window][ahead] = drawn[ahead]
+        segmentation[window][ahead] = label
+    image = add_noise(image, instrument, rms, random_of(seed, 0))
 
     wcs = _wcs(ny, nx, scale)
     catalog = as_truth_table(rows)
@@ -165,29 +170,6 @@ def simulate_field(
         wcs=wcs,
     )
     return SimulatedField(as_nddata(data), segmentation, catalog)
-
-
-def _place(truth, instrument, x, y, random, label, image, brightest, segmentation):
-    """Add one galaxy to the mosaic, in a window that holds nearly all its light."""
-    reach = 6 * truth["half_light_radius"] * (1 + truth["companion"])
-    half = int(np.clip(reach / instrument.pixel_scale + 20, 24, 150))
-    x0, y0 = int(round(x)) - half, int(round(y)) - half
-    side = 2 * half + 1
-    drawn = render(truth, instrument, side, x - x0, y - y0, random)
-    ny, nx = image.shape
-    window = (
-        slice(max(y0, 0), min(y0 + side, ny)),
-        slice(max(x0, 0), min(x0 + side, nx)),
-    )
-    inner = (
-        slice(window[0].start - y0, window[0].stop - y0),
-        slice(window[1].start - x0, window[1].stop - x0),
-    )
-    drawn = drawn[inner]
-    image[window] += drawn
-    ahead = drawn > brightest[window]
-    brightest[window][ahead] = drawn[ahead]
-    segmentation[window][ahead] = label
 
 
 def _wcs(ny, nx, scale):

@@ -13,12 +13,13 @@ from astropy import units as u
 from astropy.nddata import NDData
 from astropy.table import QTable
 
-from galmorph.core import CANDELS, ConfigurationError
+from galmorph.core import CANDELS, ConfigurationError, import_optional
 from galmorph.images import as_nddata, cutout_from_image
+from galmorph.simulation.defects import add_defect
 from galmorph.simulation.instruments import WFC3_F160W, Instrument
 from galmorph.simulation.population import draw_galaxy, draw_neighbour
-from galmorph.simulation.rendering import add_defect, render
-from galmorph.simulation.votes import vote_fractions
+from galmorph.simulation.rendering import add_object, object_side, render
+from galmorph.simulation.votes import draw_votes, vote_fractions
 
 __all__ = ["SimulatedGalaxies", "simulate_galaxies", "simulate_stamps"]
 
@@ -38,17 +39,19 @@ _DESCRIPTIONS = {
     "axis_ratio": "Axis ratio of the light",
     "position_angle": "Position angle of the major axis, from x to y",
     "spiral": "Amplitude of spiral arms",
+    "ring": "Strength of the ring",
     "bar": "Strength of the bar",
     "clumpiness": "Strength of clumps",
     "lopsidedness": "Amplitude of lopsidedness",
     "companion": "Flux of a merging companion over that of the galaxy",
     "artifact": "Strength of an artifact",
+    "saturation": "Part of a star's peak that is cut off",
     "defect": "Kind of artifact",
+    "depth": "Kind of survey",
     "sky_rms": "Standard deviation of the noise per pixel",
 }
 # galaxies brighter than H = 27 per square arcsecond, about those of the XDF
 _NEIGHBOURS = 0.06
-_SATURATION = 60.0  # electrons per second, where the core of a star turns flat
 _CHUNK = 64
 
 
@@ -82,14 +85,26 @@ def random_of(seed, index):
     return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(index,)))
 
 
-def _simulate_one(seed, index, instrument):
+def draw_depth(random, instrument):
+    """A kind of survey and the noise of a pixel in it."""
+    names, times, shares = zip(*instrument.depths, strict=True)
+    which = random.choice(len(names), p=shares)
+    return names[which], instrument.sky_rms(times[which] * random.lognormal(0, 0.4))
+
+
+def add_noise(image, instrument, rms, random):
+    """Noise of the sky and of the photons of the objects themselves."""
+    time = instrument.exposure_time(rms)
+    photons = np.sqrt(np.maximum(image, 0) / time) * random.normal(size=image.shape)
+    return image + photons + instrument.noise(image.shape, rms, random)
+
+
+def _simulate_one(seed, index, instrument, n_votes):
     random = random_of(seed, index)
     truth = draw_galaxy(random)
-    low, high = np.log(instrument.rms_range)
-    rms = float(np.exp(random.uniform(low, high)))
+    depth, rms = draw_depth(random, instrument)
     scale = instrument.pixel_scale
-    reach = 5 * truth["half_light_radius"] * (1 + truth["companion"]) / scale
-    side = 2 * int(np.clip(reach + 16, 36, 100))
+    side = object_side(truth, instrument)
     x, y = (side - 1) / 2 + random.normal(scale=0.7, size=2)
 
     image = render(truth, instrument, side, x, y, random)
@@ -98,19 +113,16 @@ def _simulate_one(seed, index, instrument):
         neighbour = draw_neighbour(random)
         x2, y2 = random.uniform(0, side, size=2)
         if np.hypot(x2 - x, y2 - y) > clear + neighbour["half_light_radius"] / scale:
-            image += render(neighbour, instrument, side, x2, y2, random)
+            add_object(image, neighbour, instrument, x2, y2, random)
+    image = add_noise(image, instrument, rms, random)
     if truth["defect"]:
         image = add_defect(image, truth["defect"], instrument, x, y, rms, random)
-    image = np.minimum(image, _SATURATION) if truth["kind"] == "star" else image
-    # the photons of the object itself, in an exposure of about an hour
-    exposure = 3600.0
-    image = image + random.normal(size=image.shape) * np.sqrt(
-        np.clip(image, 0, None) / exposure
-    )
-    image += instrument.noise(image.shape, rms, random)
 
     fractions = vote_fractions(truth, instrument, rms, random)
-    row = {"index": index, **fractions, **truth, "sky_rms": rms}
+    if n_votes is not None:
+        drawn = draw_votes(list(fractions.values()), n_votes, random)
+        fractions = dict(zip(fractions, drawn, strict=True))
+    row = {"index": index, **fractions, **truth, "depth": depth, "sky_rms": rms}
     return image.astype(np.float32), row
 
 
@@ -119,10 +131,12 @@ def as_truth_table(rows):
     names = ["index", *CANDELS.outputs, *list(_DESCRIPTIONS)[1:]]
     table = QTable()
     for name in names:
+        if rows and name not in rows[0]:
+            continue
         values = [row[name] for row in rows]
         if name in CANDELS.outputs:
             column = np.array(values, dtype=np.float32)
-        elif name in ("kind", "defect"):
+        elif name in ("kind", "defect", "depth"):
             column = np.array(values, dtype="U16")
         else:
             column = np.array(values, dtype=int if name == "index" else float)
@@ -142,12 +156,26 @@ def check_instrument(instrument):
     return instrument
 
 
-def _check_number(n):
+def _check_numbers(n, n_votes):
     if not n >= 0:
         raise ConfigurationError(f"n: found {n!r}; it must be 0 or more")
+    if n_votes is not None and not n_votes > 0:
+        raise ConfigurationError(
+            f"n_votes: found {n_votes!r}; give 1 or more, or None for expected"
+            " fractions"
+        )
 
 
-def simulate_galaxies(n, *, seed, instrument=None, first=0):
+def simulate_galaxies(
+    n,
+    *,
+    seed,
+    instrument=None,
+    first=0,
+    n_votes=None,
+    n_workers=1,
+    progress=None,
+):
     """
     Simulate galaxies with the fractions of votes that people would give them.
 
@@ -156,12 +184,19 @@ def simulate_galaxies(n, *, seed, instrument=None, first=0):
     n : int
         Number of galaxies.
     seed : int
-        Galaxy ``i`` of a seed is always the same, whatever ``n`` and
-        ``first``.
+        Galaxy ``i`` of a seed is always the same, whatever ``n``, ``first``
+        and ``n_workers``.
     instrument : `Instrument`, optional
         `WFC3_F160W` where it is not given.
     first : int, optional
         Number of the first galaxy.
+    n_votes : int, optional
+        Number of classifiers whose votes are drawn; where it is not given the
+        fractions are those expected of infinitely many.
+    n_workers : int, optional
+        Number of processes.
+    progress : callable, optional
+        Called with the number of galaxies done so far.
 
     Returns
     -------
@@ -184,13 +219,28 @@ def simulate_galaxies(n, *, seed, instrument=None, first=0):
     True
     """
     instrument = check_instrument(instrument)
-    _check_number(n)
+    _check_numbers(n, n_votes)
+    jobs = [
+        (seed, indices, instrument, n_votes) for indices in _chunks(first, n, _CHUNK)
+    ]
     cutouts, rows = [], []
-    for index in range(first, first + n):
-        image, row = _simulate_one(seed, index, instrument)
-        cutouts.append(_as_image(image, instrument))
-        rows.append(row)
+    for images, truths in _in_order(_galaxies_of, jobs, n_workers):
+        cutouts += [_as_image(image, instrument) for image in images]
+        rows += truths
+        if progress is not None:
+            progress(len(rows))
     return SimulatedGalaxies(cutouts, as_truth_table(rows))
+
+
+def _chunks(first, n, size):
+    """Numbers of the galaxies, some at a time."""
+    return [range(i, min(i + size, first + n)) for i in range(first, first + n, size)]
+
+
+def _galaxies_of(job):
+    seed, indices, instrument, n_votes = job
+    made = [_simulate_one(seed, index, instrument, n_votes) for index in indices]
+    return [image for image, _ in made], [row for _, row in made]
 
 
 def _as_image(image, instrument):
@@ -200,18 +250,24 @@ def _as_image(image, instrument):
 
 
 def _stamps_of(job):
-    seed, indices, instrument, preprocessor = job
-    images, rows = [], []
-    for index in indices:
-        image, row = _simulate_one(seed, index, instrument)
-        images.append(cutout_from_image(_as_image(image, instrument)))
-        rows.append(row)
-    stamps = preprocessor(images)
+    *job, preprocessor = job
+    images, rows = _galaxies_of(job)
+    instrument = job[2]
+    cutouts = [cutout_from_image(_as_image(image, instrument)) for image in images]
+    stamps = preprocessor(cutouts)
     return stamps.data, stamps.flags, rows
 
 
 def simulate_stamps(
-    n, *, seed, preprocessor, instrument=None, first=0, n_workers=None, progress=None
+    n,
+    *,
+    seed,
+    preprocessor,
+    instrument=None,
+    first=0,
+    n_votes=None,
+    n_workers=None,
+    progress=None,
 ):
     """
     Simulate galaxies and preprocess them, in several processes.
@@ -229,6 +285,9 @@ def simulate_stamps(
         `WFC3_F160W` where it is not given.
     first : int, optional
         Number of the first galaxy.
+    n_votes : int, optional
+        Number of classifiers whose votes are drawn; where it is not given the
+        fractions are those expected of infinitely many.
     n_workers : int, optional
         Number of processes; all cores where it is not given.
     progress : callable, optional
@@ -259,11 +318,11 @@ def simulate_stamps(
     ((2, 45, 45, 1), 2)
     """
     instrument = check_instrument(instrument)
-    _check_number(n)
+    _check_numbers(n, n_votes)
     n_workers = n_workers or os.cpu_count() or 1
     jobs = [
-        (seed, range(i, min(i + _CHUNK, first + n)), instrument, preprocessor)
-        for i in range(first, first + n, _CHUNK)
+        (seed, indices, instrument, n_votes, preprocessor)
+        for indices in _chunks(first, n, _CHUNK)
     ]
     side = preprocessor.shape + preprocessor.margin
     data = np.zeros((n, side, side, 1), np.float32)
@@ -280,10 +339,15 @@ def simulate_stamps(
 
 
 def _in_order(function, jobs, n_workers):
-    if n_workers == 1 or len(jobs) == 1:
+    if n_workers == 1 or len(jobs) <= 1:
         yield from map(function, jobs)
         return
     # a forked child of a process with threads, as TensorFlow has, may hang
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(n_workers, mp_context=context) as pool:
+    with ProcessPoolExecutor(n_workers, context, _use_one_thread) as pool:
         yield from pool.map(function, jobs)
+
+
+def _use_one_thread():
+    """Keep the threads of many processes from fighting for the cores."""
+    import_optional("galsim", "sim").set_omp_threads(1)

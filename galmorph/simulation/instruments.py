@@ -38,9 +38,15 @@ class Instrument:
     jitter : float
         Standard deviation in arcseconds of a Gaussian for what else widens
         the PSF: guiding, diffusion of charge, resampling.
-    rms_range : tuple of float
-        Least and greatest standard deviation of the noise per pixel, in
-        electrons per second; the depth of an image lies between them.
+    sky : float
+        Sky, thermal and dark signal per detector pixel, electrons per second.
+    read_noise : float
+        Electrons per detector pixel and readout.
+    readout : float
+        Exposure time of a readout in seconds.
+    depths : tuple of (str, float, float)
+        Surveys that are simulated: name, typical exposure time in seconds and
+        share.
     neighbour_weight : float
         Weight of the pixels beside a pixel in the kernel (w, 1, w) that
         correlates the noise, on both axes.
@@ -60,7 +66,10 @@ class Instrument:
     wavelengths: tuple
     detector_scale: float
     jitter: float
-    rms_range: tuple
+    sky: float
+    read_noise: float
+    readout: float
+    depths: tuple
     neighbour_weight: float
 
     @property
@@ -94,6 +103,57 @@ class Instrument:
             Square array with an odd side and a sum of one.
         """
         return _psf_kernel(self, oversampling)
+
+    @property
+    def noise_correlation(self):
+        """Noise of large areas over what the noise of pixels would give."""
+        weight = self.neighbour_weight
+        return (1 + 2 * weight) ** 2 / (1 + 2 * weight**2)
+
+    def sky_rms(self, exposure_time):
+        """
+        Standard deviation of empty pixels.
+
+        Parameters
+        ----------
+        exposure_time : float
+            Seconds.
+
+        Returns
+        -------
+        rms : float
+            Electrons per second.
+
+        Examples
+        --------
+        >>> from galmorph.simulation import WFC3_F160W
+        >>> round(WFC3_F160W.sky_rms(2000), 4), round(WFC3_F160W.sky_rms(236e3), 5)
+        (0.0047, 0.00044)
+        """
+        return float(np.sqrt(self._variance / exposure_time))
+
+    def exposure_time(self, rms):
+        """
+        Exposure time of an image, as `sky_rms` inverted.
+
+        Parameters
+        ----------
+        rms : float
+            Standard deviation of empty pixels, electrons per second.
+
+        Returns
+        -------
+        exposure_time : float
+            Seconds.
+        """
+        return float(self._variance / rms**2)
+
+    @property
+    def _variance(self):
+        """Variance of a pixel after one second."""
+        area = (self.pixel_scale / self.detector_scale) ** 2
+        signal = self.sky + self.read_noise**2 / self.readout
+        return area * signal / self.noise_correlation**2
 
     def noise(self, shape, rms, random):
         """
@@ -185,10 +245,21 @@ WFC3_F160W = Instrument(
     obscuration=0.33,
     wavelengths=(1430.0, 1530.0, 1650.0),
     detector_scale=0.128,
-    # with it the FWHM is 0.19 arcsec; stars of CANDELS have 0.18 to 0.20
+    # with it the FWHM is 0.18 arcsec, as in CANDELS (Koekemoer et al. 2011)
     jitter=0.035,
-    # empty sky of CANDELS GOODS-S has 0.004 to 0.009, of the XDF 0.0004 to 0.002
-    rms_range=(0.0008, 0.009),
+    # zodiacal light, glow of the telescope and dark current, and read noise of a
+    # fitted ramp (WFC3 Instrument Handbook); with them the empty sky has 0.0047
+    # after 2 ks and 0.00044 after the XDF's 236 ks; measured on the mosaics:
+    # 0.0042 to 0.0074 in GOODS-S and 0.00042 in the XDF
+    sky=0.9,
+    read_noise=12.0,
+    readout=1000.0,
+    # orbits of Grogin et al. 2011 (ApJS 197, 35) and Illingworth et al. 2013
+    depths=(
+        ("wide", 1600.0, 0.45),
+        ("deep", 5000.0, 0.40),
+        ("hudf", 1.2e5, 0.15),
+    ),
     # gives 0.54, 0.29 and 0.09 for neighbours, diagonal and second neighbours;
     # the empty sky of XDF and CANDELS mosaics has 0.55, 0.28 and 0.10
     neighbour_weight=0.33,

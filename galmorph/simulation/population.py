@@ -80,11 +80,13 @@ def draw_galaxy(random, kind=None):
         "axis_ratio": 1.0,
         "position_angle": float(random.uniform(0, 180)),
         "spiral": 0.0,
+        "ring": 0.0,
         "bar": 0.0,
         "clumpiness": 0.0,
         "lopsidedness": 0.0,
         "companion": 0.0,
         "artifact": 0.0,
+        "saturation": 0.0,
         "defect": "",
     }
     late = kind not in ("spheroid", "compact")
@@ -109,7 +111,9 @@ def draw_neighbour(random):
     truth = draw_galaxy(random, "disk" if random.random() < 0.8 else "spheroid")
     truth["magnitude"] = float(_magnitude(random, faint=27.0))
     truth["half_light_radius"] = _half_light_radius(random, truth["magnitude"], True)
-    truth["spiral"] = truth["clumpiness"] = 0.0
+    # only the shape of its light matters beside a target
+    for name in ("spiral", "ring", "bar", "clumpiness", "lopsidedness"):
+        truth[name] = 0.0
     return truth
 
 
@@ -128,10 +132,17 @@ def _disk(truth, random):
     truth["bulge_to_total"] = float(random.beta(0.8, 1.8))
     truth["sersic_n"] = float(random.uniform(1.5, 4.5))
     truth["axis_ratio"] = _inclined(random)
-    truth["spiral"] = float(random.choice([0, 1], p=[0.5, 0.5]) * random.beta(2, 2))
-    truth["bar"] = float(random.choice([0, 1], p=[0.75, 0.25]) * random.beta(2, 3))
-    truth["clumpiness"] = float(random.beta(1, 5))
-    truth["lopsidedness"] = float(random.beta(1, 6))
+    truth["spiral"] = _sometimes(random, 0.5, 2, 2)
+    truth["ring"] = _sometimes(random, 0.1, 2, 2)
+    truth["bar"] = _sometimes(random, 0.25, 2, 3)
+    truth["clumpiness"] = _sometimes(random, 0.6, 1.2, 4)
+    truth["lopsidedness"] = _sometimes(random, 0.6, 1.2, 5)
+
+
+def _sometimes(random, share, a, b):
+    """A beta-distributed amplitude in a share of the galaxies, else 0."""
+    amplitude = random.beta(a, b)
+    return float(amplitude) if random.random() < share else 0.0
 
 
 def _irregular(truth, random):
@@ -154,18 +165,20 @@ def _compact(truth, random):
 
 
 def _star(truth, random):
-    truth["magnitude"] = float(_magnitude(random, bright=16.5, faint=25.0, slope=0.08))
+    truth["magnitude"] = float(_magnitude(random, bright=15.5, faint=25.0, slope=0.08))
     truth["half_light_radius"] = 0.0
+    if truth["magnitude"] < 19 and random.random() < 0.4:
+        truth["saturation"] = float(random.uniform(0.3, 0.95))
 
 
 def _unclassifiable(truth, random):
     _disk(truth, random)
-    truth["defect"] = str(
-        random.choice(["faint", "trail", "hot_pixels", "edge", "bright_star"])
-    )
-    if truth["defect"] == "faint":
+    if random.random() < 0.2:
         truth["magnitude"] = float(random.uniform(25.2, 26.5))
     else:
+        truth["defect"] = str(
+            random.choice(["trail", "hot_pixels", "edge", "bright_star"])
+        )
         truth["artifact"] = 1.0
 
 

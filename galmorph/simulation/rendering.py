@@ -2,23 +2,52 @@
 """
 Noiseless images of simulated objects.
 
-Smooth spheroids and stars are drawn by GalSim. Disks, whose spiral arms, bars
-and clumps no analytic profile has, are painted on a fine grid and convolved
-with GalSim's point spread function.
+An image is made in Fourier space: the transforms of GalSim's smooth profiles
+and of structure that is painted on a fine grid (no analytic profile has spiral
+arms or clumps) are added, multiplied by the transform of GalSim's point spread
+function, and transformed back once.
 """
 
+from functools import lru_cache
+
 import numpy as np
-from scipy.signal import fftconvolve
+from scipy import fft
 
 from galmorph.core import import_optional
+from galmorph.simulation.painting import is_painted, paint_disk, paint_tail
 
-__all__ = ["add_defect", "render"]
+__all__ = ["add_object", "object_side", "render"]
 
 _OVERSAMPLING = 2
-_SCALE_LENGTHS = 1.678  # half-light radius of an exponential disk in scale lengths
+_PADDING = 24  # pixels around the image that keep light from wrapping into it
+_STAR_PADDING = 64
+_BULGE_SIZE = 0.4  # half-light radius of a bulge over that of the disk around it
 
 
-def render(truth, instrument, shape, x, y, random):
+def object_side(truth, instrument):
+    """
+    Side of an image that holds nearly all the light of an object.
+
+    Parameters
+    ----------
+    truth : dict
+        Parameters, as `~galmorph.simulation.population.draw_galaxy` gives them.
+    instrument : `~galmorph.simulation.Instrument`
+
+    Returns
+    -------
+    side : int
+        Pixels, a multiple of 8 from 64 to 256.
+    """
+    reach = 5 * truth["half_light_radius"] / instrument.pixel_scale
+    reach *= 1 + 0.5 * truth["companion"]
+    if truth["kind"] == "star":
+        # the spikes of a bright star reach far
+        reach = 12 * max(0.0, 21.0 - truth["magnitude"])
+    return int(np.clip(8 * np.ceil((reach + 14) / 4), 64, 256))
+
+
+def render(truth, instrument, side, x, y, random):
     """
     Draw one object without noise.
 
@@ -26,8 +55,8 @@ def render(truth, instrument, shape, x, y, random):
     ----------
     truth : dict
         Parameters, as `~galmorph.simulation.population.draw_galaxy` gives them.
-    instrument : `Instrument`
-    shape : int
+    instrument : `~galmorph.simulation.Instrument`
+    side : int
         Side of the image in pixels.
     x, y : float
         Position of the object in 0-based pixels.
@@ -37,131 +66,100 @@ def render(truth, instrument, shape, x, y, random):
     Returns
     -------
     image : `~numpy.ndarray`
-        Array of shape (shape, shape) in electrons per second.
+        Array of shape (side, side) in electrons per second, float32.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from galmorph.simulation import WFC3_F160W
+    >>> from galmorph.simulation.population import draw_galaxy
+    >>> from galmorph.simulation.rendering import render
+    >>> random = np.random.default_rng(4)
+    >>> galaxy = draw_galaxy(random, "spheroid")
+    >>> render(galaxy, WFC3_F160W, 64, 31.5, 31.5, random).shape
+    (64, 64)
     """
-    flux = 10 ** (-0.4 * (truth["magnitude"] - instrument.zero_point))
-    if truth["kind"] == "star":
-        return flux * _smooth(None, instrument, shape, x, y)
-    image = flux * _galaxy(truth, instrument, shape, x, y, random)
-    if truth["companion"]:
-        image += flux * _companion(truth, instrument, shape, x, y, random)
-    return image
-
-
-def _galaxy(truth, instrument, shape, x, y, random):
-    bulge = truth["bulge_to_total"]
-    image = np.zeros((shape, shape))
-    if bulge > 0:
-        radius = truth["half_light_radius"]
-        axis_ratio = truth["axis_ratio"]
-        if bulge < 1:
-            # a bulge is smaller and rounder than the disk around it
-            radius, axis_ratio = 0.4 * radius, max(axis_ratio, 0.6)
-        profile = _sersic(truth["sersic_n"], radius, axis_ratio, truth)
-        image += bulge * _smooth(profile, instrument, shape, x, y)
-    if bulge < 1:
-        image += (1 - bulge) * _disk(truth, instrument, shape, x, y, random)
-    return image
-
-
-def _sersic(n, radius, axis_ratio, truth):
-    galsim = import_optional("galsim", "sim")
-    # GalSim keeps a table for each index: few indices keep it quick
-    parameters = galsim.GSParams(
-        folding_threshold=2e-2, maxk_threshold=5e-3, kvalue_accuracy=1e-4
-    )
-    profile = galsim.Sersic(
-        n=round(4 * n) / 4,
-        half_light_radius=max(radius, 0.01),
-        trunc=8 * max(radius, 0.01),
-        flux=1,
-        gsparams=parameters,
-    )
-    angle = truth["position_angle"] * galsim.degrees
-    return profile.shear(q=axis_ratio, beta=angle)
-
-
-def _smooth(profile, instrument, shape, x, y):
-    """Draw a GalSim profile, or a point, seen through the instrument."""
-    galsim = import_optional("galsim", "sim")
-    psf = instrument.psf()
-    seen = psf if profile is None else galsim.Convolve(profile, psf)
-    middle = (shape - 1) / 2
-    image = seen.drawImage(
-        nx=shape,
-        ny=shape,
-        scale=instrument.pixel_scale,
-        offset=(x - middle, y - middle),
-        method="no_pixel",
-    )
-    return image.array.astype(float)
-
-
-def _fine_grid(shape, x, y, scale):
-    """Positions of fine pixels about (x, y) in arcseconds."""
-    fine = (np.arange(shape * _OVERSAMPLING) + 0.5) / _OVERSAMPLING - 0.5
-    return (fine - x) * scale, ((fine - y) * scale)[:, None]
-
-
-def _disk(truth, instrument, shape, x, y, random):
-    dx, dy = _fine_grid(shape, x, y, instrument.pixel_scale)
-    angle = np.radians(truth["position_angle"])
-    along = dx * np.cos(angle) + dy * np.sin(angle)
-    across = (dy * np.cos(angle) - dx * np.sin(angle)) / truth["axis_ratio"]
-    radius = np.hypot(along, across)
-    theta = np.arctan2(across, along)
-    length = max(truth["half_light_radius"], 0.02) / _SCALE_LENGTHS
-
-    image = np.exp(-radius / length)
-    image *= _arms(truth["spiral"], radius / length, theta, random)
-    lopsided = truth["lopsidedness"] * np.clip(radius / length / 2, 0, 1)
-    image *= 1 + lopsided * np.cos(theta - random.uniform(0, 2 * np.pi))
-    image /= image.sum()
-    if truth["bar"]:
-        bar = np.exp(-((np.abs(along) / (1.6 * length)) ** 3))
-        bar = bar * np.exp(-0.5 * (across / (0.35 * length)) ** 2)
-        image += 0.4 * truth["bar"] * bar / max(bar.sum(), 1e-12)
-    if truth["clumpiness"]:
-        share = 0.8 * truth["clumpiness"]
-        image = (1 - share) * image + share * _clumps(truth, dx, dy, length, random)
-    image = fftconvolve(image, instrument.psf_kernel(_OVERSAMPLING), mode="same")
-    image = np.clip(image, 0, None) / max(image.sum(), 1e-12)
-    folded = image.reshape(shape, _OVERSAMPLING, shape, _OVERSAMPLING)
-    return folded.sum(axis=(1, 3))
-
-
-def _arms(amplitude, radius, theta, random):
-    if not amplitude:
-        return 1.0
-    count = random.choice([2, 2, 2, 3, 4])
-    pitch = np.radians(random.uniform(10, 35)) * random.choice([-1, 1])
-    winding = np.log(np.maximum(radius, 0.1)) / np.tan(pitch)
-    wave = np.cos(count * (theta - winding) + random.uniform(0, 2 * np.pi))
-    # sharper than a cosine, and only outside of the centre
-    wave = np.sign(wave) * np.abs(wave) ** 0.7
-    return 1 + 0.95 * amplitude * np.clip(radius - 0.4, 0, 1) * wave
-
-
-def _clumps(truth, dx, dy, length, random):
-    image = np.zeros(np.broadcast_shapes(dx.shape, dy.shape))
-    angle = np.radians(truth["position_angle"])
-    for _ in range(2 + random.poisson(4)):
-        distance = length * random.gamma(2.0, 0.9)
-        phase = random.uniform(0, 2 * np.pi)
-        along = distance * np.cos(phase)
-        across = distance * np.sin(phase) * truth["axis_ratio"]
-        x = along * np.cos(angle) - across * np.sin(angle)
-        y = along * np.sin(angle) + across * np.cos(angle)
-        width = max(length * random.uniform(0.1, 0.4), 0.03)
-        clump = np.exp(-0.5 * ((dx - x) / width) ** 2)
-        clump = clump * np.exp(-0.5 * ((dy - y) / width) ** 2)
-        image += random.exponential() * clump / max(clump.sum(), 1e-12)
-    return image / max(image.sum(), 1e-12)
-
-
-def _companion(truth, instrument, shape, x, y, random):
-    """A second galaxy and a tail of stars between and beyond the two."""
+    star = truth["kind"] == "star"
+    padding = _STAR_PADDING if star else _PADDING
+    n = 2 * fft.next_fast_len((side + padding + 1) // 2, real=True)
+    before = (n - side) // 2
+    x, y = x + before, y + before
     scale = instrument.pixel_scale
+    if star:
+        spectrum = _shift(n, x, y)
+    else:
+        spectrum = _galaxy(truth, n, scale, x, y, random)
+        if truth["companion"]:
+            spectrum += _companion(truth, n, scale, x, y, random)
+    spectrum *= _psf_spectrum(instrument, n)
+    image = fft.irfft2(spectrum.astype(np.complex64), (n, n))
+    image = image[before : before + side, before : before + side]
+    flux = 10 ** (-0.4 * (truth["magnitude"] - instrument.zero_point))
+    image = flux * image
+    if truth["saturation"]:
+        image = np.minimum(image, (1 - truth["saturation"]) * image.max())
+    return image
+
+
+def add_object(image, truth, instrument, x, y, random):
+    """
+    Add an object to an image that may be larger or smaller than its light.
+
+    Parameters
+    ----------
+    image : `~numpy.ndarray`
+        Array of any two-dimensional shape; changed in place.
+    truth : dict
+        Parameters, as `~galmorph.simulation.population.draw_galaxy` gives them.
+    instrument : `~galmorph.simulation.Instrument`
+    x, y : float
+        Position of the object in 0-based pixels of ``image``.
+    random : `numpy.random.Generator`
+
+    Returns
+    -------
+    window : tuple of slice
+        The part of ``image`` that was changed.
+    drawn : `~numpy.ndarray`
+        What was added there.
+    """
+    side = object_side(truth, instrument)
+    x0, y0 = round(x) - side // 2, round(y) - side // 2
+    drawn = render(truth, instrument, side, x - x0, y - y0, random)
+    ny, nx = image.shape
+    rows = slice(max(y0, 0), max(min(y0 + side, ny), 0))
+    columns = slice(max(x0, 0), max(min(x0 + side, nx), 0))
+    drawn = drawn[rows.start - y0 : rows.stop - y0, columns.start - x0 :]
+    drawn = drawn[:, : columns.stop - columns.start]
+    image[rows, columns] += drawn
+    return (rows, columns), drawn
+
+
+def _galaxy(truth, n, scale, x, y, random):
+    """Transform of a galaxy of unit flux at (x, y), before the PSF."""
+    bulge, q = truth["bulge_to_total"], truth["axis_ratio"]
+    radius, angle = truth["half_light_radius"], truth["position_angle"]
+    smooth = np.zeros((n, n // 2 + 1), np.complex128)
+    painted = 0.0
+    if bulge > 0:
+        # a bulge is smaller and rounder than the disk around it
+        inside = bulge < 1
+        bulge_radius = _BULGE_SIZE * radius if inside else radius
+        bulge_q = max(q, 0.6) if inside else q
+        smooth += bulge * _sersic(
+            truth["sersic_n"], bulge_radius, bulge_q, angle, n, scale
+        )
+    if bulge < 1:
+        if is_painted(truth):
+            grid = _fine_grid(n, x, y, scale)
+            painted = (1 - bulge) * _transform(paint_disk(truth, *grid, random), n)
+        else:
+            smooth += (1 - bulge) * _sersic(1.0, radius, q, angle, n, scale)
+    return smooth * _shift(n, x, y) + painted
+
+
+def _companion(truth, n, scale, x, y, random):
+    """Transform of a second galaxy, and of a tail of stars that it drew out."""
     radius = truth["half_light_radius"]
     distance = random.uniform(0.8, 2.5) * max(radius, 0.2) / scale
     phase = random.uniform(0, 2 * np.pi)
@@ -170,66 +168,68 @@ def _companion(truth, instrument, shape, x, y, random):
         half_light_radius=radius * random.uniform(0.5, 1.0),
         position_angle=random.uniform(0, 180),
         axis_ratio=random.uniform(0.4, 1.0),
-        companion=0.0,
     )
     x2, y2 = x + distance * np.cos(phase), y + distance * np.sin(phase)
-    image = truth["companion"] * _galaxy(second, instrument, shape, x2, y2, random)
-    tail = random.uniform(0, 0.25)
-    curve = random.uniform(-0.8, 0.8)
-    dx, dy = _fine_grid(shape, x, y, scale)
-    knots = np.zeros((dy.shape[0], dx.shape[0]))
-    width = max(0.3 * radius, 0.06)
-    for step in np.linspace(1.2, 3.0, 7):
-        turned = phase + np.pi + curve * step
-        kx, ky = radius * step * np.cos(turned), radius * step * np.sin(turned)
-        knots += np.exp(-0.5 * ((dx - kx) / width) ** 2) * np.exp(
-            -0.5 * ((dy - ky) / width) ** 2
+    spectrum = truth["companion"] * _galaxy(second, n, scale, x2, y2, random)
+    tail = paint_tail(radius, phase, *_fine_grid(n, x, y, scale), random)
+    return spectrum + random.uniform(0, 0.3) * _transform(tail, n)
+
+
+def _sersic(index, radius, axis_ratio, angle, n, scale):
+    """Transform of a Sersic profile at the origin; radius along the major axis."""
+    galsim = import_optional("galsim", "sim")
+    # the area, thus the circularised radius, is what a shear leaves as it is
+    radius = max(radius, 0.01) * np.sqrt(axis_ratio)
+    if index == 1:
+        profile = galsim.Exponential(half_light_radius=radius)
+    else:
+        profile = galsim.Sersic(
+            # GalSim keeps a table for each index: few indices keep it quick
+            n=round(4 * index) / 4,
+            half_light_radius=radius,
+            trunc=8 * radius,
+            gsparams=_quick(),
         )
-    folded = knots.reshape(shape, _OVERSAMPLING, shape, _OVERSAMPLING).sum(axis=(1, 3))
-    return image + tail * folded / max(folded.sum(), 1e-12)
+    profile = profile.shear(q=axis_ratio, beta=angle * galsim.degrees)
+    return _transform_of(profile, n, scale)
 
 
-def add_defect(image, defect, instrument, x, y, rms, random):
-    """
-    Add what makes an object impossible to classify.
+@lru_cache(maxsize=1)
+def _quick():
+    galsim = import_optional("galsim", "sim")
+    return galsim.GSParams(kvalue_accuracy=1e-4)
 
-    Parameters
-    ----------
-    image : `~numpy.ndarray`
-        Noiseless image of shape (n, n).
-    defect : str
-        ``'trail'``, ``'hot_pixels'``, ``'edge'`` or ``'bright_star'``; others
-        change nothing.
-    instrument : `Instrument`
-    x, y : float
-        Position of the object in 0-based pixels.
-    rms : float
-        Standard deviation of the noise, which sets the strength.
-    random : `numpy.random.Generator`
 
-    Returns
-    -------
-    image : `~numpy.ndarray`
-        A new array.
-    """
-    side = image.shape[0]
-    rows, columns = np.mgrid[:side, :side]
-    if defect == "trail":
-        angle = random.uniform(0, np.pi)
-        offset = (columns - x) * np.sin(angle) - (rows - y) * np.cos(angle)
-        level = rms * random.uniform(20, 200)
-        width = random.uniform(1, 3)
-        return image + level * np.exp(-0.5 * (offset / width) ** 2)
-    if defect == "hot_pixels":
-        hot = random.random(image.shape) < 0.03
-        return image + hot * rms * random.exponential(60, image.shape)
-    if defect == "edge":
-        angle = random.uniform(0, 2 * np.pi)
-        offset = (columns - x) * np.cos(angle) + (rows - y) * np.sin(angle)
-        return np.where(offset > random.uniform(-1, 2), 0.0, image)
-    if defect == "bright_star":
-        distance, phase = random.uniform(5, 14), random.uniform(0, 2 * np.pi)
-        star_x, star_y = x + distance * np.cos(phase), y + distance * np.sin(phase)
-        star = _smooth(None, instrument, side, star_x, star_y)
-        return image + max(image.sum(), rms) * random.uniform(10, 100) * star
-    return image
+def _transform_of(profile, n, scale):
+    """Transform of a GalSim profile in the layout of `numpy.fft.rfft2`."""
+    galsim = import_optional("galsim", "sim")
+    half = n // 2
+    bounds = galsim.BoundsI(0, half, -half, half - 1)
+    image = galsim.ImageCD(bounds, scale=2 * np.pi / (n * scale))
+    profile.drawKImage(image=image, recenter=False)
+    return np.roll(image.array, half, axis=0)
+
+
+@lru_cache(maxsize=32)
+def _psf_spectrum(instrument, n):
+    return _transform_of(instrument.psf(), n, instrument.pixel_scale)
+
+
+def _shift(n, x, y):
+    """Transform of a point of unit flux at (x, y)."""
+    kx = np.exp(-2j * np.pi * x * np.arange(n // 2 + 1) / n)
+    ky = np.exp(-2j * np.pi * y * np.fft.fftfreq(n))
+    return ky[:, None] * kx
+
+
+def _fine_grid(n, x, y, scale):
+    """Positions of fine pixels about (x, y) in arcseconds, float32."""
+    fine = np.arange(n * _OVERSAMPLING) / _OVERSAMPLING
+    dx, dy = ((fine - x) * scale), ((fine - y) * scale)
+    return dx.astype(np.float32), dy.astype(np.float32)[:, None]
+
+
+def _transform(fine, n):
+    """Transform of a finely painted image, as far as the pixels can carry it."""
+    spectrum = fft.rfft2(fine)[:, : n // 2 + 1]
+    return np.concatenate([spectrum[: n // 2], spectrum[-(n // 2) :]])

@@ -37,7 +37,7 @@ number of classifiers, is taken out.
 # standard deviations of the score; it loosens spheroid from disk
 _SHARED = {
     "f_spheroid": 0.9,
-    "f_disk": 0.7,
+    "f_disk": 0.6,
     "f_irregular": 0.4,
     "f_point_source": 0.3,
     "f_unclassifiable": 0.2,
@@ -45,11 +45,11 @@ _SHARED = {
 
 # intercept and slope of each class, solved by `fit_calibration` on 20,000 objects
 _CALIBRATION = {
-    "f_spheroid": (-1.590, 1.072),
-    "f_disk": (1.057, 1.733),
-    "f_irregular": (-3.135, 1.425),
-    "f_point_source": (-4.727, 1.315),
-    "f_unclassifiable": (-4.613, 1.471),
+    "f_spheroid": (-1.477, 1.037),
+    "f_disk": (1.475, 1.121),
+    "f_irregular": (-3.027, 1.430),
+    "f_point_source": (-4.043, 1.217),
+    "f_unclassifiable": (-4.859, 1.518),
 }
 
 
@@ -62,8 +62,8 @@ def _scores(truth, instrument, rms):
     # signal and noise within the half-light radius, per resolution element
     elements = max((radius / (fwhm / 2)) ** 2, 1.0)
     pixels = np.pi * (fwhm / 2 / instrument.pixel_scale) ** 2
-    correlation = 1 + 2 * instrument.neighbour_weight
-    snr = 0.5 * flux / elements / (rms * correlation * np.sqrt(pixels))
+    noise = rms * instrument.noise_correlation * np.sqrt(pixels)
+    snr = 0.5 * flux / elements / noise
     seen = expit((np.log10(snr) - 0.5) / 0.2)
     resolved = expit(
         (np.log10(max(truth["half_light_radius"], 1e-3) / fwhm) + 0.1) / 0.1
@@ -82,18 +82,18 @@ def _scores(truth, instrument, rms):
     return np.array(
         [
             2.5 * smooth
-            - 1.5 * disturbed * detail
+            - 1.7 * disturbed * detail
             - 0.8 * flat * resolved
-            - 1.5 * hidden,
-            (1 - bulge) * resolved
+            - 2.0 * hidden,
+            2.1 * (1 - bulge) * resolved
             + 0.8 * flat * resolved
-            + 0.8 * (truth["spiral"] + truth["bar"]) * detail
-            - 1.8 * disturbed * detail
-            - 1.5 * (1 - resolved)
-            - 1.0 * star
-            - 1.5 * hidden,
+            + 0.8 * max(truth["spiral"], truth["ring"], truth["bar"]) * detail
+            - 3.6 * disturbed * detail
+            - 3.0 * (1 - resolved)
+            - 1.5 * star
+            - 3.0 * hidden,
             4.0 * disturbed * detail,
-            3.0 * (1 - resolved) + 0.5 * bulge - 1.5 * flat * resolved + 1.5 * star,
+            3.0 * (1 - resolved) - 1.5 * flat * resolved + 1.5 * star - hidden,
             2.5 * (1 - seen) + 4.0 * truth["artifact"],
         ]
     )
