@@ -95,7 +95,7 @@ class Preprocessor:
     The target is the segment at the position. Its centroid becomes the middle
     of the stamp and its Petrosian radius sets the side. The sky is subtracted,
     the pixels are resampled, stretched and scaled so that the target's
-    brightest pixel is near one. The result depends neither on the flux scale
+    brightest pixel has the value ``peak``. The result depends neither on the flux scale
     of the image nor on a constant that was added to it.
 
     Parameters
@@ -136,6 +136,9 @@ class Preprocessor:
     softening : float, optional
         Level, in standard deviations of the sky, at which the stretch turns
         from linear to logarithmic.
+    peak : float, optional
+        Value of the target's brightest pixel in the stamp. The small initial
+        weights of the reference network hardly learn from values below one.
     margin : int, optional
         Further pixels of the stamp on each axis, at the same sampling; see
         `with_margin`.
@@ -175,6 +178,7 @@ class Preprocessor:
     recenter_limit: float = 5.0
     stretch: str = "asinh"
     softening: float = 3.0
+    peak: float = 5.0
     margin: int = 0
 
     def __post_init__(self):
@@ -444,10 +448,11 @@ class Preprocessor:
             inside = np.zeros_like(inside)
             inside[quarter:-quarter, quarter:-quarter] = True
         # noise alone is not to be blown up to the brightness of a galaxy
-        peak = max(float(stamp[inside].max()), self.softening)
-        if self.stretch == "linear":
-            return stamp / peak
-        return np.arcsinh(stamp / self.softening) / np.arcsinh(peak / self.softening)
+        brightest = max(float(stamp[inside].max()), self.softening)
+        if self.stretch == "asinh":
+            stamp = np.arcsinh(stamp / self.softening)
+            brightest = np.arcsinh(brightest / self.softening)
+        return stamp * np.float32(self.peak / brightest)
 
     def _quality(self, cutout, target, side, own, others):
         flags = 0

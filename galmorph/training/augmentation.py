@@ -31,8 +31,8 @@ class Augmentation:
     zoom : float, optional
         Largest factor of zoom, log-uniform from its inverse; 1 for none.
     noise : float, optional
-        Largest standard deviation of added normal noise, in units of the
-        stamp's peak.
+        Largest standard deviation of added normal noise, in the units of the
+        stamps, whose target has the peak that the preprocessor gives it.
     brightness : float, optional
         Largest relative change of the stamp's level.
 
@@ -52,7 +52,7 @@ class Augmentation:
     flip: bool = True
     shift: float = 2.0
     zoom: float = 1.3
-    noise: float = 0.02
+    noise: float = 0.1
     brightness: float = 0.1
 
     def __post_init__(self):
