@@ -3,9 +3,10 @@
 ``galmorph train``: a configuration file -> a model bundle.
 """
 
+import sys
 from pathlib import Path
 
-from galmorph.cli.output import print_table
+from galmorph.cli.output import print_metrics
 
 __all__ = ["add_parser", "run"]
 
@@ -30,7 +31,7 @@ def add_parser(verbs):
         "--out",
         type=Path,
         metavar="DIR",
-        help="folder of the run; by default the file's",
+        help="folder of the run; by default runs/ and the name of the model",
     )
     parser.add_argument(
         "--resume", action="store_true", help="go on with a run that was interrupted"
@@ -45,8 +46,17 @@ def run(args):
     ----------
     args : `argparse.Namespace`
     """
+    from astropy.table import QTable
+
     from galmorph.training import train_from_config
 
-    result = train_from_config(args.config, resume=args.resume)
-    print_table(result.history)
+    def say(line):
+        # whole lines, which also a log file may hold
+        print(line, file=sys.stderr, flush=True)
+
+    result = train_from_config(
+        args.config, out=args.out, resume=args.resume, progress=say
+    )
+    scores = result.metrics["test"]
+    print_metrics(QTable([{"output": name, **scores[name]} for name in scores]))
     print(f"bundle: {result.bundle}")
