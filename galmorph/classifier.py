@@ -23,7 +23,7 @@ from galmorph._plumbing import (
     reason,
     to_pixels,
 )
-from galmorph.core import ImageError, conf
+from galmorph.core import ConfigurationError, ImageError, conf
 
 __all__ = ["MorphologyClassifier"]
 
@@ -57,6 +57,9 @@ class MorphologyClassifier:
         If the model's file cannot be had.
     BundleError
         If it is not a valid model bundle.
+    ConfigurationError
+        If ``batch_size`` or ``views`` is out of its range; for ``views`` and
+        ``device`` at the first prediction.
 
     Examples
     --------
@@ -74,7 +77,11 @@ class MorphologyClassifier:
         self._bundle = model
         self._preprocessor = Preprocessor.from_dict(model.preprocessing)
         *_, self._bands = model.config["architecture"]["input_shape"]
-        self._batch_size = batch_size or conf.batch_size
+        self._batch_size = conf.batch_size if batch_size is None else batch_size
+        if not self._batch_size >= 1:
+            raise ConfigurationError(
+                f"batch_size: found {batch_size!r}; it must be 1 or more"
+            )
         self._views = views
         self._device = device
         self._predictor = None
@@ -122,6 +129,10 @@ class MorphologyClassifier:
         from galmorph.models import copy_bundle
 
         return copy_bundle(self._bundle, path, overwrite=overwrite)
+
+    def __getstate__(self):
+        # a compiled network stays in its process
+        return {**self.__dict__, "_predictor": None}
 
     def __repr__(self):
         return f"<MorphologyClassifier {self.name!r}, scheme {self.scheme.name!r}>"

@@ -39,7 +39,7 @@ def add_parser(verbs):
     parser.add_argument(
         "catalog", type=Path, metavar="CATALOG", help="table: .ecsv, .fits, .vot, ..."
     )
-    parser.add_argument("image", type=Path, metavar="IMAGE", help="FITS image")
+    parser.add_argument("image", metavar="IMAGE", help="FITS file or its URL")
     positions = parser.add_argument_group(
         "positions", "columns of the catalogue; by default they are found by name"
     )

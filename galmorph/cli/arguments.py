@@ -167,18 +167,13 @@ def add_image_arguments(parser):
     parser : `argparse.ArgumentParser`
     """
     noise = parser.add_mutually_exclusive_group()
-    noise.add_argument(
-        "--rms", type=Path, metavar="FILE", help="noise of each pixel (1 sigma)"
-    )
+    noise.add_argument("--rms", metavar="FILE", help="noise of each pixel (1 sigma)")
     noise.add_argument(
         "--weight",
-        type=Path,
         metavar="FILE",
         help="weight of each pixel: its inverse variance, 0 where there is no data",
     )
-    parser.add_argument(
-        "--mask", type=Path, metavar="FILE", help="bad pixels, other than 0"
-    )
+    parser.add_argument("--mask", metavar="FILE", help="bad pixels, other than 0")
     parser.add_argument(
         "--hdu",
         type=lambda text: int(text) if text.isdecimal() else text,

@@ -3,8 +3,6 @@
 ``galmorph classify``: images of one galaxy each -> fractions.
 """
 
-from pathlib import Path
-
 from galmorph.cli.arguments import (
     add_model_argument,
     add_output_arguments,
@@ -33,7 +31,7 @@ def add_parser(verbs):
         run,
     )
     parser.add_argument(
-        "images", nargs="+", type=Path, metavar="IMAGE", help="FITS image"
+        "images", nargs="+", metavar="IMAGE", help="FITS file or its URL"
     )
     add_pixel_scale(parser)
     add_model_argument(parser)
@@ -65,7 +63,7 @@ def classify_files(classifier, paths, pixel_scale=None):
     Parameters
     ----------
     classifier : `~galmorph.classifier.MorphologyClassifier`
-    paths : sequence of path-like
+    paths : sequence of str
     pixel_scale : float, optional
         Size of a pixel in arcsec.
 
@@ -73,8 +71,8 @@ def classify_files(classifier, paths, pixel_scale=None):
     -------
     table : `~astropy.table.QTable`
     """
-    names = [path.name for path in paths]
-    names = names if len(set(names)) == len(names) else [str(path) for path in paths]
+    names = [path.rstrip("/").rpartition("/")[2] for path in paths]
+    names = names if len(set(names)) == len(names) else paths
     return classifier.classify(
         paths[0] if len(paths) == 1 else paths,  # alone, a bad image is an error
         ids=names,

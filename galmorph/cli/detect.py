@@ -50,7 +50,7 @@ def add_parser(verbs):
         "galmorph detect f160w_sci.fits --rms f160w_rms.fits -o sources.ecsv",
         run,
     )
-    parser.add_argument("image", type=Path, metavar="IMAGE", help="FITS image")
+    parser.add_argument("image", metavar="IMAGE", help="FITS file or its URL")
     parser.add_argument(
         "--segmentation",
         type=Path,

@@ -49,7 +49,6 @@ def add_parser(verbs):
     )
     predicted.add_argument(
         "--images",
-        type=Path,
         nargs="+",
         metavar="IMAGE",
         help="images to classify now; their ids are their file names",

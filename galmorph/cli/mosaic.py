@@ -3,8 +3,6 @@
 ``galmorph mosaic``: an image of the sky -> its galaxies with fractions.
 """
 
-from pathlib import Path
-
 from galmorph.cli.arguments import (
     add_detection_arguments,
     add_image_arguments,
@@ -35,7 +33,7 @@ def add_parser(verbs):
         "galmorph mosaic f160w_sci.fits --rms f160w_rms.fits -o galaxies.ecsv",
         run,
     )
-    parser.add_argument("image", type=Path, metavar="IMAGE", help="FITS image")
+    parser.add_argument("image", metavar="IMAGE", help="FITS file or its URL")
     add_image_arguments(parser)
     add_detection_arguments(parser)
     add_model_argument(parser)

@@ -1,5 +1,6 @@
 # Licensed under a 3-clause BSD style license - see licenses/LICENSE.rst
 import json
+import pickle
 import subprocess
 import sys
 
@@ -12,7 +13,13 @@ from astropy.nddata import CCDData, Cutout2D, NDData
 from astropy.table import QTable, Table
 
 from galmorph import MorphologyClassifier, __version__, detect_sources
-from galmorph.core import CANDELS, CatalogError, ImageError, MorphFlag
+from galmorph.core import (
+    CANDELS,
+    CatalogError,
+    ConfigurationError,
+    ImageError,
+    MorphFlag,
+)
 from galmorph.images import DetectionConfig, Preprocessor
 from galmorph.models import list_models
 from galmorph.tests.tiny import galaxy_image, save_tiny_bundle, tan_wcs, write_fits
@@ -353,6 +360,17 @@ def test_save_and_from_file_give_the_same_classifier(classifier, tmp_path, name)
     again = MorphologyClassifier.from_file(path)
     assert again.card == classifier.card
     assert_same(again.classify(galaxy_image()), classifier.classify(galaxy_image()))
+
+
+def test_it_can_be_sent_to_another_process(classifier):
+    expected = classifier.classify(galaxy_image())
+    again = pickle.loads(pickle.dumps(classifier))
+    assert_same(again.classify(galaxy_image()), expected)
+
+
+def test_a_batch_size_below_one_is_refused(bundle_path):
+    with pytest.raises(ConfigurationError, match="batch_size: found 0"):
+        MorphologyClassifier.from_file(bundle_path, batch_size=0)
 
 
 def test_progress_is_shown_on_standard_error_if_wanted(classifier, capsys):

@@ -299,7 +299,7 @@ def label_of(row):
     -------
     label : str
     """
-    for name in ("id", "ID", "name", "label"):
+    for name in ("id", "ID", "name", "label", "number", "NUMBER"):
         if name in row.colnames:
             return str(row[name])
     return f"#{row.index}"

@@ -90,6 +90,20 @@ def test_mosaic_detects_and_classifies(galmorph, mosaic, model, tmp_path):
     assert gallery.stat().st_size > 10_000
 
 
+def test_gallery_is_drawn_whatever_could_be_classified(
+    galmorph, cutout, model, tmp_path
+):
+    pytest.importorskip("matplotlib")
+    empty = write_fits(tmp_path / "empty.fits", np.zeros((50, 50), np.float32))
+    for name, words in {
+        "failed.png": ("classify", tmp_path / "no.fits", cutout),
+        "none.png": ("mosaic", empty),
+    }.items():
+        words = (*words, "--model", model, "--gallery", tmp_path / name)
+        assert galmorph(*words)[0] == 0
+        assert (tmp_path / name).stat().st_size > 1000
+
+
 def test_mosaic_uses_noise_and_mask(galmorph, mosaic, model, tmp_path):
     image = fits.getdata(mosaic)
     weight = np.ones_like(image)
