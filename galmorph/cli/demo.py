@@ -69,7 +69,7 @@ def run(args):
     say(f"simulating {N_SOURCES} sources on {SHAPE[0]} x {SHAPE[1]} pixels")
     mosaic = args.out / "mosaic.fits"
     field = simulate_field(SHAPE, seed=args.seed, n_sources=N_SOURCES)
-    field.write(mosaic, overwrite=True)
+    made = field.write(mosaic, overwrite=True)
 
     say(f"reading {mosaic} and detecting its sources")
     with fits.open(mosaic) as hdus:
@@ -106,7 +106,7 @@ def run(args):
         f" {len(field.catalog)} true ones within {MATCH_RADIUS} arcsec"
     )
     print_metrics(metrics)
-    for path in [mosaic, *catalogs, picture]:
+    for path in [*made, *catalogs, picture]:
         print(f"written: {path}")
 
 

@@ -72,7 +72,7 @@ def run(args):
     """
     from galmorph.images import detect_sources
 
-    check_outputs(args)
+    check_outputs(args, args.segmentation)
     detection = detect_sources(
         read_image(args), detection_config(args), progress=on_terminal()
     )

@@ -29,13 +29,15 @@ TABLES = (".ecsv", ".fits", ".fits.gz", ".vot", ".xml", ".parquet")
 FIGURES = (".png", ".pdf", ".svg", ".jpg", ".jpeg")
 
 
-def check_outputs(args):
+def check_outputs(args, *more):
     """
     See before the work begins that its results can be written.
 
     Parameters
     ----------
     args : `argparse.Namespace`
+    *more : `~pathlib.Path` or `None`
+        Further files that will be written.
 
     Raises
     ------
@@ -48,8 +50,8 @@ def check_outputs(args):
     MissingDependencyError
         If a gallery is wanted and matplotlib is not installed.
     """
-    paths = list(args.output)
-    for path in paths:
+    paths = [*args.output, *(path for path in more if path is not None)]
+    for path in args.output:
         if not path.name.lower().endswith(TABLES):
             raise UsageError(
                 f"--output: {path.name!r} has no suffix of a table; known are"
@@ -167,6 +169,7 @@ def print_results(table):
         Results of the classifier.
     """
     import numpy as np
+    from astropy.coordinates import SkyCoord
     from astropy.table import Table
 
     from galmorph.core import decode_flags
@@ -177,7 +180,7 @@ def print_results(table):
             shown[name] = table[name]
     if not shown.colnames:
         shown["row"] = np.arange(len(table))
-    if "sky_centroid" in table.colnames:
+    if isinstance(table.columns.get("sky_centroid"), SkyCoord):
         shown["ra"] = table["sky_centroid"].spherical.lon.deg
         shown["dec"] = table["sky_centroid"].spherical.lat.deg
         formats |= {"ra": ".5f", "dec": ".5f"}
@@ -192,8 +195,6 @@ def print_results(table):
         formats[short] = ".2f"
     shown["class"] = [str(word) or "-" for word in table["morph_class"]]
     shown["flags"] = [",".join(names) for names in decode_flags(table["morph_flags"])]
-    if not len(table):
-        shown = shown.copy()
     print_table(shown, formats)
     classified = sum(bool(str(word)) for word in table["morph_class"])
     galaxies = "1 galaxy" if len(table) == 1 else f"{len(table)} galaxies"
@@ -250,7 +251,8 @@ def postage_stamps(image, x, y, sides):
     stamps = []
     for centre_x, centre_y, side in zip(x, y, sides, strict=True):
         stamp = np.full((1, 1), np.nan)
-        inside = 0 <= centre_x < pixels.shape[1] and 0 <= centre_y < pixels.shape[0]
+        ny, nx = pixels.shape
+        inside = -0.5 <= centre_x < nx - 0.5 and -0.5 <= centre_y < ny - 0.5
         if inside and np.isfinite(side):
             stamp = Cutout2D(
                 pixels,

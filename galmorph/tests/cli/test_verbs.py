@@ -130,6 +130,16 @@ def test_detect_writes_a_catalogue_and_a_segmentation_map(galmorph, mosaic, tmp_
     assert set(np.unique(fits.getdata(segmentation))) == {0, *table["label"]}
 
 
+def test_detect_keeps_an_existing_segmentation_map(galmorph, mosaic, tmp_path):
+    output, segmentation = tmp_path / "sources.ecsv", tmp_path / "seg.fits"
+    segmentation.write_text("mine")
+    words = ("detect", mosaic, "-o", output, "--segmentation", segmentation)
+    code, _, err = galmorph(*words)
+    assert code == 1 and "seg.fits" in err
+    assert not output.exists() and segmentation.read_text() == "mine"
+    assert galmorph(*words, "--overwrite")[0] == 0
+
+
 def test_annotate_keeps_rows_and_columns(galmorph, mosaic, model, tmp_path):
     catalog = tmp_path / "catalog.ecsv"
     given = Table(
