@@ -12,10 +12,10 @@ import importlib
 _PUBLIC = {
     "Detection": "detection",
     "DetectionConfig": "detection",
-    "NOT_CLASSIFIED": "preprocessing",
+    "NOT_CLASSIFIED": "stamps",
     "Preprocessor": "preprocessing",
     "RawCutout": "cutouts",
-    "Stamps": "preprocessing",
+    "Stamps": "stamps",
     "as_nddata": "nddata",
     "centroid": "centering",
     "centroid_batch": "centering",

@@ -9,15 +9,24 @@ import numpy as np
 from scipy import ndimage
 
 from galmorph.core import MorphFlag
-from galmorph.images._photutils import deblend_segments, find_segments
 from galmorph.images.centering import centroid
 from galmorph.images.petrosian import petrosian_radius
 
-__all__ = ["Target", "clipped_sky", "deblend_target", "measure_target", "segment"]
+__all__ = [
+    "Target",
+    "clipped_sky",
+    "deblend_target",
+    "fill_from_nearest",
+    "in_sigmas",
+    "measure_target",
+    "segment",
+]
 
 _FWHM_TO_SIGMA = 1 / np.sqrt(8 * np.log(2))
-_MAD_TO_SIGMA = 1.482602218505602
+_QUARTILE_TO_SIGMA = 1.482602218505602
 _N_PIXELS = 5
+_WIDEST_GAP = 6  # pixels; a wider gap of bad pixels may hide anything
+_MOST_SIGMAS = 1e12  # no instrument has that dynamic range, and sums stay finite
 
 
 @dataclass
@@ -28,8 +37,12 @@ class Target:
     Parameters
     ----------
     plane : `~numpy.ndarray`
-        Mean of the bands with the sky subtracted, shape (ny, nx).
-    segments : `~numpy.ndarray`
+        Mean of the bands with the sky subtracted, in standard deviations of
+        the sky, float32 of shape (ny, nx). Bad pixels within the target and
+        in narrow gaps are interpolated, others are zero.
+    bad : `~numpy.ndarray` of bool
+        Pixels that could not be used, shape (ny, nx).
+    segments : `~numpy.ndarray` of int
         Segmentation, 0 for sky.
     label : int
         The target's label; 0 where no segment was found.
@@ -46,6 +59,7 @@ class Target:
     """
 
     plane: np.ndarray
+    bad: np.ndarray
     segments: np.ndarray
     label: int
     x: float
@@ -56,18 +70,29 @@ class Target:
     rms: float
     flags: int
 
+    @property
+    def own(self):
+        """Pixels of the target, bool of shape (ny, nx)."""
+        return (self.segments == self.label) & (self.segments != 0)
+
+    @property
+    def others(self):
+        """Pixels of other objects, bool of shape (ny, nx)."""
+        return (self.segments != self.label) & (self.segments != 0)
+
 
 def clipped_sky(values, n_sigma=3.0, iterations=5):
     """
     Level and standard deviation of the sky by clipping about the median.
 
-    The spread is 1.4826 times the median absolute deviation, which equals the
-    standard deviation of normal noise.
+    The spread is 1.4826 times the distance from the lower quartile to the
+    median, which equals the standard deviation of normal noise and hardly
+    feels the sources above it.
 
     Parameters
     ----------
     values : `~numpy.ndarray`
-        Pixels, any shape.
+        Pixels, any shape; finite.
     n_sigma : float, optional
         Values further from the median than this many spreads are left out.
     iterations : int, optional
@@ -86,19 +111,90 @@ def clipped_sky(values, n_sigma=3.0, iterations=5):
     >>> [round(float(value)) for value in clipped_sky(noise)]
     [5, 2]
     """
-    values = np.sort(np.asarray(values, float), axis=None)
+    values = np.sort(values, axis=None)
     for _ in range(iterations):
-        level = (values[(values.size - 1) // 2] + values[values.size // 2]) / 2
-        spread = _MAD_TO_SIGMA * np.median(np.abs(values - level))
-        first = np.searchsorted(values, level - n_sigma * spread)
-        last = np.searchsorted(values, level + n_sigma * spread, side="right")
+        level = _ranked(values, 0.5)
+        spread = _QUARTILE_TO_SIGMA * (level - _ranked(values, 0.25))
+        bounds = np.array([level - n_sigma * spread, level + n_sigma * spread])
+        # of the array's own type, or each search would convert all of it
+        bounds = bounds.astype(values.dtype)
+        first = np.searchsorted(values, bounds[0])
+        last = np.searchsorted(values, bounds[1], side="right")
         if last - first == values.size:
             break
         values = values[first:last]
-    return float(level), float(spread)
+    return level, spread
 
 
-def segment(plane, mask, rms, n_sigma, fwhm):
+def _ranked(values, share):
+    """The quantile of sorted values, interpolated."""
+    rank = share * (values.size - 1)
+    low, high = float(values[int(rank)]), float(values[int(np.ceil(rank))])
+    return low + (rank - int(rank)) * (high - low)
+
+
+def in_sigmas(data, sky, rms):
+    """
+    Subtract the sky and count in standard deviations of it.
+
+    Parameters
+    ----------
+    data : `~numpy.ndarray`
+        Pixels; finite.
+    sky, rms : float
+        Level and standard deviation of the sky. Where there is no noise, a
+        thousandth of the brightest pixel serves.
+
+    Returns
+    -------
+    plane : `~numpy.ndarray`
+        Of the same shape, float32.
+    scale : float
+        What a value of one was before.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from galmorph.images.measurement import in_sigmas
+    >>> in_sigmas(np.array([10.0, 14.0]), 10.0, 2.0)
+    (array([0., 2.], dtype=float32), 2.0)
+    """
+    plane = data - sky
+    scale = rms or 1e-3 * float(plane.max()) or 1.0
+    plane = np.clip(plane / scale, -_MOST_SIGMAS, _MOST_SIGMAS)
+    return plane.astype(np.float32), scale
+
+
+def fill_from_nearest(plane, bad):
+    """
+    Fill bad pixels from the nearest good ones, slightly smoothed.
+
+    Parameters
+    ----------
+    plane : `~numpy.ndarray`
+        Image of shape (ny, nx).
+    bad : `~numpy.ndarray` of bool
+        Pixels to fill, of the same shape; not all of them.
+
+    Returns
+    -------
+    filled : `~numpy.ndarray`
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from galmorph.images.measurement import fill_from_nearest
+    >>> fill_from_nearest(np.full((3, 3), 2.0), np.eye(3) > 0)[1, 1]
+    np.float64(2.0)
+    """
+    nearest = ndimage.distance_transform_edt(
+        bad, return_distances=False, return_indices=True
+    )
+    filled = plane[tuple(nearest)]
+    return np.where(bad, ndimage.gaussian_filter(filled, 1), plane)
+
+
+def segment(plane, mask, noise, n_sigma, fwhm):
     """
     Segments above a threshold in a smoothed cutout, by photutils.
 
@@ -108,10 +204,10 @@ def segment(plane, mask, rms, n_sigma, fwhm):
         Image of shape (ny, nx) with the sky subtracted; finite everywhere.
     mask : `~numpy.ndarray`
         Pixels not to be used (True).
-    rms : float or `~numpy.ndarray`
+    noise : float or `~numpy.ndarray`
         Standard deviation of the pixels before smoothing.
     n_sigma : float
-        Threshold in units of ``rms``.
+        Threshold in units of ``noise``.
     fwhm : float
         Full width at half maximum of the Gaussian kernel, in pixels.
 
@@ -120,24 +216,24 @@ def segment(plane, mask, rms, n_sigma, fwhm):
     segments : `~numpy.ndarray` of int
         Labels from 1 up; 0 is sky.
     """
+    from galmorph.images._photutils import find_segments
+
     smooth = ndimage.gaussian_filter(plane, fwhm * _FWHM_TO_SIGMA, mode="nearest")
-    return find_segments(smooth, n_sigma * rms, _N_PIXELS, mask=mask)
+    return find_segments(smooth, n_sigma * noise, _N_PIXELS, mask=mask)
 
 
-def deblend_target(plane, segments, label, rms, config):
+def deblend_target(plane, segments, label, config):
     """
     Separate what touches the target, by photutils' deblending.
 
     Parameters
     ----------
     plane : `~numpy.ndarray`
-        Image of shape (ny, nx) with the sky subtracted; finite everywhere.
+        Image of shape (ny, nx) in standard deviations of the sky.
     segments : `~numpy.ndarray` of int
         Segmentation, 0 for sky.
     label : int
         Label of the target.
-    rms : float
-        Standard deviation of the sky.
     config : `~galmorph.images.Preprocessor`
         Gives ``smoothing_fwhm``, ``deblend_contrast`` and ``n_sigma``.
 
@@ -147,12 +243,14 @@ def deblend_target(plane, segments, label, rms, config):
         The segmentation with the target's segment cut into its parts; the
         same array where it has one peak only.
     """
+    from galmorph.images._photutils import deblend_segments
+
     box = ndimage.find_objects(segments, max_label=label)[label - 1]
     own = segments[box] == label
     smooth = ndimage.gaussian_filter(plane, config.smoothing_fwhm * _FWHM_TO_SIGMA)[box]
     # most objects have one peak, and deblending takes far longer than this look
     peak = (smooth == ndimage.maximum_filter(smooth, 7)) & own
-    if np.sum(peak & (smooth > 2 * config.n_sigma * rms)) < 2:
+    if np.sum(peak & (smooth > 2 * config.n_sigma)) < 2:
         return segments
     parts = deblend_segments(
         smooth,
@@ -182,67 +280,98 @@ def measure_target(cutout, config):
         `None` where no pixel can be used.
     """
     data = cutout.data if cutout.data.ndim == 2 else cutout.data.mean(axis=-1)
-    good = ~cutout.mask & np.isfinite(data)
-    if not good.any():
+    bad = cutout.mask | ~np.isfinite(data)
+    if bad.all():
         return None
-    plane, sky, rms, segments = _sky_and_segments(data, good, cutout, config)
+    if bad.any():
+        data = np.where(bad, 0, data)
+    gaps = _narrow_gaps(bad)
+    sky, rms, segments = _sky_and_segments(data, bad, gaps, cutout, config)
+    plane, scale = in_sigmas(np.where(bad, sky, data), sky, rms)
+    filled = fill_from_nearest(plane, bad) if bad.any() else plane
+    plane = np.where(gaps, filled, plane)
     flags = cutout.flags
 
     label = _label_at(cutout, segments)
+    if label and bad.any():
+        # a saturated core is a hole in the segment
+        holes = ndimage.binary_fill_holes(segments == label) & bad
+        segments = np.where(holes, label, segments)
+        plane = np.where(holes, filled, plane)
     if label and cutout.segmentation is None and config.deblend_contrast:
-        segments = deblend_target(plane, segments, label, rms, config)
+        segments = deblend_target(plane, segments, label, config)
         label = _label_at(cutout, segments)
     if label == 0:
         flags |= MorphFlag.NO_SOURCE
-        return Target(
-            plane, segments, 0, cutout.x, cutout.y, np.nan, 0.0, sky, rms, int(flags)
-        )
+        x, y = cutout.x, cutout.y
+        return Target(plane, bad, segments, 0, x, y, np.nan, 0.0, sky, rms, int(flags))
 
     own = segments == label
-    if np.any(ndimage.binary_fill_holes(own) & ~good):
+    plane = np.where(own, filled, plane)
+    if np.any(own & bad):
         flags |= MorphFlag.MASKED_PIXELS
-    x, y = centroid(plane, ~(own & good))
+    x, y = centroid(plane, ~own)
     limit = max(config.recenter_limit, 0.25 * np.sqrt(own.sum() / np.pi))
     if not np.hypot(x - cutout.x, y - cutout.y) <= limit:
         flags |= MorphFlag.RECENTER_LIMIT
         x, y = cutout.x, cutout.y
-
-    noise = cutout.rms[own & good] if cutout.rms is not None else rms
-    noise = np.sqrt(np.sum(np.square(noise) * np.ones(np.sum(own & good))))
-    snr = float(plane[own & good].sum() / noise) if noise > 0 else np.inf
-    radius = petrosian_radius(plane, x, y, mask=~good | ((segments != 0) & ~own))
-    return Target(plane, segments, label, x, y, radius, snr, sky, rms, int(flags))
+    radius = petrosian_radius(plane, x, y, mask=(bad | (segments != 0)) & ~own)
+    snr = _signal_to_noise(plane, own & ~bad, _noise(cutout, scale))
+    return Target(plane, bad, segments, label, x, y, radius, snr, sky, rms, int(flags))
 
 
-def _sky_and_segments(data, good, cutout, config):
+def _narrow_gaps(bad):
+    """Bad pixels that have good ones close on opposite sides, as a bad column."""
+    if not bad.any():
+        return bad
+    closed = ndimage.binary_closing(~bad, iterations=_WIDEST_GAP // 2)
+    return bad & closed
+
+
+def _sky_and_segments(data, bad, gaps, cutout, config):
+    good = ~bad
     sky, rms = clipped_sky(data[good])
     for _ in range(2):
-        plane = np.where(good, data - sky, 0.0)
         segments = cutout.segmentation
         if segments is None:
-            noise = rms if cutout.rms is None else _filled(cutout.rms, rms)
+            plane, scale = in_sigmas(np.where(bad, sky, data), sky, rms)
+            if gaps.any():
+                plane = np.where(gaps, fill_from_nearest(plane, bad), plane)
             segments = segment(
-                plane, ~good, noise, config.n_sigma, config.smoothing_fwhm
+                plane,
+                bad & ~gaps,
+                _noise(cutout, scale),
+                config.n_sigma,
+                config.smoothing_fwhm,
             )
-        off = good & (
-            ndimage.uniform_filter((segments != 0).astype(np.float32), 7) == 0
-        )
+        near = ndimage.uniform_filter((segments != 0).astype(np.float32), 7)
+        off = good & (near < 1e-3)
         # with little sky in the cutout its faintest part has to serve
         if off.sum() < max(32, 0.02 * good.sum()):
             break
         sky, rms = clipped_sky(data[off])
-    plane = np.where(good, data - sky, 0.0)
-    return plane, sky, rms, segments
+    return sky, rms, segments
 
 
-def _filled(rms, substitute):
-    usable = np.isfinite(rms) & (rms > 0)
-    return rms if usable.all() else np.where(usable, rms, substitute)
+def _noise(cutout, scale):
+    """Standard deviation of each pixel in units of ``scale``."""
+    if cutout.rms is None:
+        return 1.0
+    noise = cutout.rms / scale
+    usable = np.isfinite(noise) & (noise > 0)
+    return noise if usable.all() else np.where(usable, noise, 1.0)
+
+
+def _signal_to_noise(plane, pixels, noise):
+    if not pixels.any():
+        return 0.0
+    variance = np.square(np.broadcast_to(noise, plane.shape)[pixels], dtype=float)
+    return float(plane[pixels].sum(dtype=float) / np.sqrt(variance.sum()))
 
 
 def _label_at(cutout, segments, reach=3):
     if cutout.label:
-        return cutout.label
+        return cutout.label if np.any(segments == cutout.label) else 0
     iy, ix = int(round(cutout.y)), int(round(cutout.x))
     if segments[iy, ix]:
         return int(segments[iy, ix])

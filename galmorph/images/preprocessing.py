@@ -3,88 +3,26 @@
 From raw cutouts to the stamps that a network reads.
 """
 
-import zlib
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, fields, replace
+from numbers import Integral, Real
 
 import numpy as np
-from astropy import units as u
-from astropy.table import QTable
-from scipy import ndimage
 
 from galmorph.core import ConfigurationError, MorphFlag
 from galmorph.images.cutouts import extract_cutouts
-from galmorph.images.measurement import clipped_sky, measure_target
-from galmorph.images.resampling import resample
+from galmorph.images.measurement import measure_target
+from galmorph.images.rendering import quality_flags, render_stamp
+from galmorph.images.stamps import NOT_CLASSIFIED, Stamps, measurement_table
 
-__all__ = ["NOT_CLASSIFIED", "Preprocessor", "Stamps"]
-
-NOT_CLASSIFIED = int(
-    MorphFlag.BAD_POSITION
-    | MorphFlag.OUTSIDE_IMAGE
-    | MorphFlag.NO_DATA
-    | MorphFlag.FAILED
-)
-"""The bits of ``morph_flags`` with which a row has no fractions."""
+__all__ = ["Preprocessor"]
 
 _VERSION = 1
 _LARGEST_WINDOW = 2048  # pixels; a window grows no further, to bound the memory
-_LOW_SNR = 10
-_FEW_PIXELS = 9
 _CHOICES = {
     "size_rule": ("petrosian", "fixed"),
     "neighbours": ("noise", "mask", "keep"),
     "stretch": ("asinh", "linear"),
 }
-_MEASURED = (
-    ("x_centroid", None, "Centre of the stamp in 0-based pixels, x"),
-    ("y_centroid", None, "Centre of the stamp in 0-based pixels, y"),
-    ("petrosian_radius", u.pix, "Circular Petrosian radius (eta = 0.2)"),
-    ("petrosian_radius_angle", u.arcsec, "Circular Petrosian radius (eta = 0.2)"),
-    ("stamp_side", u.pix, "Side of the stamp in pixels of the image"),
-    ("snr", None, "Signal-to-noise ratio of the target's segment"),
-    ("sky", None, "Local sky level in the image's unit"),
-    ("sky_rms", None, "Standard deviation of the local sky in the image's unit"),
-)
-
-
-@dataclass
-class Stamps:
-    """
-    Stamps of many objects, ready for a network.
-
-    Parameters
-    ----------
-    data : `~numpy.ndarray`
-        Array of shape (n, side, side, bands), float32. Rows that could not be
-        used are zero.
-    flags : `~numpy.ndarray`
-        Bits of `~galmorph.core.MorphFlag`, shape (n,), int32.
-    measurements : `~astropy.table.QTable`
-        What was measured on the way, n rows; NaN where it could not be.
-    failures : dict
-        Row -> reason, for the rows with the flag ``FAILED``.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from galmorph.images import Preprocessor
-    >>> stamps = Preprocessor()([])
-    >>> len(stamps), stamps.data.shape
-    (0, (0, 45, 45, 1))
-    """
-
-    data: np.ndarray
-    flags: np.ndarray
-    measurements: QTable
-    failures: dict = field(default_factory=dict)
-
-    def __len__(self):
-        return len(self.data)
-
-    @property
-    def usable(self):
-        """Which rows can be classified, bool of shape (n,)."""
-        return (self.flags & NOT_CLASSIFIED) == 0
 
 
 @dataclass(frozen=True)
@@ -95,8 +33,8 @@ class Preprocessor:
     The target is the segment at the position. Its centroid becomes the middle
     of the stamp and its Petrosian radius sets the side. The sky is subtracted,
     the pixels are resampled, stretched and scaled so that the target's
-    brightest pixel has the value ``peak``. The result depends neither on the flux scale
-    of the image nor on a constant that was added to it.
+    brightest pixel has the value ``peak``. The result depends neither on the
+    flux scale of the image nor on a constant that was added to it.
 
     Parameters
     ----------
@@ -187,26 +125,22 @@ class Preprocessor:
                 raise ConfigurationError(
                     f"{name}: found {getattr(self, name)!r}; choose one of {choices}"
                 )
-        least = {
-            "shape": 4,
-            "window": 16,
-            "margin": 0,
-            "recenter_limit": 0,
-            "deblend_contrast": 0,
-        }
+        least = {"shape": 4, "window": 16, "margin": 0}
+        may_be_zero = ("recenter_limit", "deblend_contrast")
         for entry in fields(self):
-            value = getattr(self, entry.name)
-            if entry.type == "str" or entry.type is str:
-                continue
-            bound = least.get(entry.name)
-            if bound is None and not value > 0:
-                raise ConfigurationError(
-                    f"{entry.name}: found {value!r}; it must be above 0"
-                )
-            if bound is not None and not value >= bound:
-                raise ConfigurationError(
-                    f"{entry.name}: found {value!r}; it must be {bound} or more"
-                )
+            name, value = entry.name, getattr(self, entry.name)
+            if name in least:
+                if not isinstance(value, Integral) or value < least[name]:
+                    raise ConfigurationError(
+                        f"{name}: found {value!r}; it must be a whole number,"
+                        f" {least[name]} or more"
+                    )
+            elif name not in _CHOICES:
+                positive = isinstance(value, Real) and 0 < value < np.inf
+                if not positive and not (value == 0 and name in may_be_zero):
+                    raise ConfigurationError(
+                        f"{name}: found {value!r}; it must be a number above 0"
+                    )
 
     def to_dict(self):
         """
@@ -316,27 +250,23 @@ class Preprocessor:
             One row for each cutout, in the same order. What is wrong with a
             cutout is in the row's flags; it never ends the others.
         """
-        rows, flags, failures = [], [], {}
         side = self.shape + self.margin
-        images = []
+        images, rows, flags, failures = [], [], [], {}
         for number, cutout in enumerate(cutouts):
             bands = 1 if cutout.data.ndim == 2 else cutout.data.shape[2]
-            stamp, values, bits = np.zeros((side, side, bands), np.float32), {}, None
+            stamp, values = np.zeros((side, side, bands), np.float32), {}
             try:
-                stamp, values, bits = self._one(cutout, stamp)
+                with np.errstate(all="ignore"):
+                    stamp, values, bits = self._one(cutout, stamp)
             except Exception as error:  # one bad object never ends a batch
                 failures[number] = f"{type(error).__name__}: {error}"
                 bits = cutout.flags | MorphFlag.FAILED
             images.append(stamp)
-            rows.append([values.get(name, np.nan) for name, _, _ in _MEASURED])
+            rows.append(values)
             flags.append(int(bits))
         data = np.stack(images) if images else np.zeros((0, side, side, 1), np.float32)
-        rows = np.array(rows, dtype=float).reshape(-1, len(_MEASURED))
-        table = QTable()
-        for (name, unit, description), column in zip(_MEASURED, rows.T, strict=True):
-            table[name] = column if unit is None else column * unit
-            table[name].info.description = description
-        return Stamps(data, np.array(flags, np.int32), table, failures)
+        flags = np.array(flags, np.int32)
+        return Stamps(data, flags, measurement_table(rows), failures)
 
     def _one(self, cutout, empty):
         if cutout.flags & NOT_CLASSIFIED:
@@ -348,7 +278,9 @@ class Preprocessor:
         if target is None:
             return empty, {}, cutout.flags | MorphFlag.NO_DATA
         side, flags = self._side(cutout, target)
-        stamp, more = self._stamp(cutout, target, side)
+        flags |= target.flags | quality_flags(target, side)
+        if flags & NOT_CLASSIFIED:
+            return empty, {}, flags
         values = {
             "x_centroid": target.x + cutout.origin[1],
             "y_centroid": target.y + cutout.origin[0],
@@ -359,7 +291,7 @@ class Preprocessor:
             "sky": target.sky,
             "sky_rms": target.rms,
         }
-        return stamp, values, target.flags | flags | more
+        return render_stamp(cutout, target, side, self), values, flags
 
     def _side(self, cutout, target):
         flags = 0
@@ -376,7 +308,7 @@ class Preprocessor:
             side = self.size_factor * target.radius
         else:
             flags = MorphFlag.PETROSIAN_LIMIT
-            rows, columns = np.nonzero(target.segments == target.label)
+            rows, columns = np.nonzero(target.own)
             reach = np.hypot(rows - target.y, columns - target.x).max()
             side = self.size_factor * reach
         return max(float(side), self.min_side), int(flags)
@@ -388,10 +320,10 @@ class Preprocessor:
         height, width = cutout.parent[0].data.shape[:2]
         y0, x0 = cutout.origin
         half = self._side(cutout, target)[0] * (1 + self.margin / self.shape) / 2
-        own = target.segments == target.label if target.label else None
+        own = target.own
         # an edge of the window that is also the image's edge cannot be moved
         return any(
-            (reach < 0 or (own is not None and own[rim].any())) and not fixed
+            (reach < 0 or own[rim].any()) and not fixed
             for reach, rim, fixed in (
                 (target.y - half, (0,), y0 == 0),
                 (target.x - half, (slice(None), 0), x0 == 0),
@@ -399,83 +331,3 @@ class Preprocessor:
                 (nx - 1 - target.x - half, (slice(None), -1), x0 + nx == width),
             )
         )
-
-    def _stamp(self, cutout, target, side):
-        flags = 0
-        own = (target.segments == target.label) & (target.label != 0)
-        others = (target.segments != 0) & ~own
-        flags |= self._quality(cutout, target, side, own, others)
-        replaced = np.zeros_like(others)
-        if self.neighbours != "keep":
-            # the wings of a neighbour reach beyond its segment
-            replaced = ndimage.binary_dilation(others, iterations=2) & ~own
-        bad = cutout.mask | ~np.isfinite(target.plane)
-        bands = cutout.data if cutout.data.ndim == 3 else cutout.data[..., None]
-        # the same noise for an object whatever its unit, row or batch
-        seed = zlib.crc32(np.packbits(target.segments != 0).tobytes())
-        random = np.random.default_rng(seed)
-        shape = self.shape + self.margin
-        side = side * shape / self.shape
-        inside = resample(own, target.x, target.y, side, shape) > 0.5
-        stamp = np.zeros((shape, shape, bands.shape[2]), np.float32)
-        for band in range(bands.shape[2]):
-            plane, rms = target.plane, target.rms
-            if bands.shape[2] > 1:
-                plane, rms = self._band(bands[..., band], target, bad)
-            if not rms > 0:
-                rms = max(1e-3 * float(np.max(plane)), np.finfo(float).tiny)
-            plane = plane / rms
-            if np.any(bad & own):
-                plane = _interpolated(plane, bad & own)
-            fill = replaced | (bad & ~own)
-            if self.neighbours == "noise":
-                plane = np.where(fill, random.normal(size=plane.shape), plane)
-            else:
-                plane = np.where(fill, 0.0, plane)
-            stamp[..., band] = self._stretched(
-                resample(plane, target.x, target.y, side, shape), inside
-            )
-        return stamp, int(flags)
-
-    def _band(self, data, target, bad):
-        off = ~bad & (target.segments == 0)
-        sky, rms = clipped_sky(data[off] if off.sum() >= 32 else data[~bad])
-        return np.where(bad, 0.0, data - sky), rms
-
-    def _stretched(self, stamp, inside):
-        if not inside.any():
-            quarter = stamp.shape[0] // 4
-            inside = np.zeros_like(inside)
-            inside[quarter:-quarter, quarter:-quarter] = True
-        # noise alone is not to be blown up to the brightness of a galaxy
-        brightest = max(float(stamp[inside].max()), self.softening)
-        if self.stretch == "asinh":
-            stamp = np.arcsinh(stamp / self.softening)
-            brightest = np.arcsinh(brightest / self.softening)
-        return stamp * np.float32(self.peak / brightest)
-
-    def _quality(self, cutout, target, side, own, others):
-        flags = 0
-        ny, nx = cutout.data.shape[:2]
-        low = min(target.x, target.y) - side / 2
-        high = max(target.x - nx, target.y - ny) + side / 2
-        if low < -0.5 or high > -0.5:
-            flags |= MorphFlag.PARTIAL_STAMP
-        if target.snr < _LOW_SNR:
-            flags |= MorphFlag.LOW_SNR
-        if min(ny, nx) < _FEW_PIXELS or 0 < own.sum() < _FEW_PIXELS:
-            flags |= MorphFlag.UNRESOLVED
-        if target.label:
-            y, x = np.ogrid[:ny, :nx]
-            near = np.maximum(abs(y - target.y), abs(x - target.x)) <= side / 2
-            labels = np.where(near & others, target.segments, 0)
-            fluxes = np.bincount(labels.ravel(), target.plane.ravel())[1:]
-            if fluxes.size and fluxes.max() > target.plane[own].sum():
-                flags |= MorphFlag.NEIGHBOUR
-        return int(flags)
-
-
-def _interpolated(plane, bad):
-    weight = ndimage.gaussian_filter((~bad).astype(float), 2)
-    value = ndimage.gaussian_filter(np.where(bad, 0.0, plane), 2)
-    return np.where(bad, value / np.maximum(weight, 1e-6), plane)
