@@ -27,9 +27,9 @@ def fit_error_calibration(truth, predicted, scheme="candels", n_knots=6):
     -------
     calibration : dict
         ``fraction``: the knots; ``error``: for each output the error at the
-        knots. Around each knot galaxies count by a Gaussian weight as wide
-        as the distance of the knots; where few lie there, the output's
-        overall error fills in with the weight of ten galaxies.
+        knots. Around each knot galaxies count by a Gaussian weight whose
+        sigma is half the distance of the knots; where few lie there, the
+        output's overall error fills in with the weight of ten galaxies.
 
     Examples
     --------
@@ -51,7 +51,7 @@ def fit_error_calibration(truth, predicted, scheme="candels", n_knots=6):
         p = predicted[good, i]
         square = (p - truth[good, i]) ** 2
         overall = square.mean() if square.size else 0.25
-        weight = np.exp(-0.5 * ((p - knots[:, None]) * (n_knots - 1)) ** 2)
+        weight = np.exp(-0.5 * (2 * (p - knots[:, None]) * (n_knots - 1)) ** 2)
         total = weight.sum(axis=1)
         local = (weight @ square + 10 * overall) / (total + 10)
         errors[output] = [round(float(value), 4) for value in np.sqrt(local)]

@@ -101,24 +101,34 @@ def augment(stamps, shape, config, random):
     angle = random.uniform(0, 2 * np.pi, n) * config.rotation
     mirror = np.where(random.random(n) < 0.5 * config.flip, -1, 1)
     factor = np.exp(random.uniform(-1, 1, n) * np.log(config.zoom))
-    shift = random.uniform(-config.shift, config.shift, (2, n, 1, 1))
-    grid = np.arange(shape) - (shape - 1) / 2
-    x, y = (
-        (factor * mirror)[:, None, None] * grid,
-        factor[:, None, None] * grid[:, None],
+    shift = random.uniform(-config.shift, config.shift, (2, n))
+    level = 1 + random.uniform(-1, 1, n) * config.brightness
+    strength = random.uniform(0, config.noise, n)
+    # single precision from here on: this keeps pace with the network
+    across, down, cosine, sine, shift_x, shift_y, level, strength = (
+        values.astype(np.float32)[:, None, None]
+        for values in (
+            factor * mirror,
+            factor,
+            np.cos(angle),
+            np.sin(angle),
+            *shift,
+            level,
+            strength,
+        )
     )
-    cosine, sine = np.cos(angle)[:, None, None], np.sin(angle)[:, None, None]
-    middle = (side - 1) / 2
+    grid = np.arange(shape, dtype=np.float32) - np.float32((shape - 1) / 2)
+    x, y = across * grid, down * grid[:, None]
+    middle = np.float32((side - 1) / 2)
     views = _sample(
         stamps,
-        cosine * x - sine * y + middle + shift[0],
-        sine * x + cosine * y + middle + shift[1],
+        cosine * x - sine * y + (middle + shift_x),
+        sine * x + cosine * y + (middle + shift_y),
     )
-    level = 1 + random.uniform(-1, 1, (n, 1, 1, 1)) * config.brightness
-    views *= level.astype(np.float32)
+    views *= level[..., None]
     if config.noise:
-        strength = random.uniform(0, config.noise, (n, 1, 1, 1)).astype(np.float32)
-        views += strength * random.standard_normal(views.shape, dtype=np.float32)
+        noise = random.standard_normal(views.shape, dtype=np.float32)
+        views += strength[..., None] * noise
     return views
 
 
@@ -127,9 +137,8 @@ def _sample(stamps, x, y):
     n, side = stamps.shape[:2]
     # mirrored at the edge, as continued edges would be streaks in the noise
     x, y = (side - 1 - np.abs(side - 1 - np.abs(v)) for v in (x, y))
-    x, y = (np.clip(v, 0, side - 1.001).astype(np.float32) for v in (x, y))
-    left, low = x.astype(np.int32), y.astype(np.int32)
-    fx, fy = (x - left)[..., None], (y - low)[..., None]
+    left, low = (np.clip(v.astype(np.int32), 0, side - 2) for v in (x, y))
+    fx, fy = ((v - v0.astype(np.float32))[..., None] for v, v0 in ((x, left), (y, low)))
     flat = stamps.reshape(n * side * side, -1)
     corner = (np.arange(n, dtype=np.int32) * side * side)[:, None, None]
     corner = corner + low * side + left

@@ -392,7 +392,7 @@ def _versions():
 def _round_to_half(model):
     """Give the weights the precision of the bundle, so that it is what is scored."""
     for weight in model.weights:
-        weight.assign(np.array(weight).astype(np.float16).astype(np.float32))
+        weight.assign(weight.numpy().astype(np.float16).astype(np.float32))
 
 
 def _history_table(history, scheme):

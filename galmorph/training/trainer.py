@@ -213,7 +213,7 @@ def _one_epoch(model, training, shape, augmentation, batch_size, random):
 
 
 def _values(variables):
-    return [np.array(variable) for variable in variables]
+    return [np.array(variable.numpy()) for variable in variables]
 
 
 def _assign(variables, values):
