@@ -14,19 +14,21 @@ from galmorph.simulation.galaxies import (
     simulate_stamps,
 )
 from galmorph.simulation.instruments import WFC3_F160W, Instrument
-from galmorph.simulation.votes import (
+from galmorph.simulation.statistics import (
+    REAL_CORRELATIONS,
     REAL_STATISTICS,
-    draw_votes,
-    fit_calibration,
-    vote_fractions,
+    compare_votes,
 )
+from galmorph.simulation.votes import draw_votes, fit_calibration, vote_fractions
 
 __all__ = [
+    "REAL_CORRELATIONS",
     "REAL_STATISTICS",
     "WFC3_F160W",
     "Instrument",
     "SimulatedField",
     "SimulatedGalaxies",
+    "compare_votes",
     "draw_votes",
     "fit_calibration",
     "simulate_field",

@@ -3,6 +3,7 @@
 Whole mosaics of simulated galaxies, with everything that is true of them.
 """
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +26,7 @@ from galmorph.simulation.galaxies import (
 from galmorph.simulation.population import draw_galaxy
 from galmorph.simulation.rendering import add_object
 from galmorph.simulation.votes import vote_fractions
+from galmorph.tables import write_table
 
 __all__ = ["SimulatedField", "simulate_field"]
 
@@ -38,7 +40,8 @@ class SimulatedField:
     ----------
     image : `~astropy.nddata.NDData`
         The mosaic in electrons per second, with world coordinates and the
-        standard deviation of its noise.
+        standard deviation of the sky's noise; as in the surveys' maps, the
+        photons of the objects are not counted.
     segmentation : `~numpy.ndarray`
         Which galaxy's light dominates each pixel where it stands out of the
         noise: its ``label`` in the catalogue, 0 for sky; int32.
@@ -73,21 +76,38 @@ class SimulatedField:
         -------
         paths : tuple of `~pathlib.Path`
             The FITS file and the catalogue.
+
+        Raises
+        ------
+        ConfigurationError
+            If one of the files is there already.
         """
         path = Path(path)
+        catalog = path.with_name(path.name.removesuffix(".gz")).with_suffix(".ecsv")
+        for file in (path, catalog):
+            if file.exists() and not overwrite:
+                raise ConfigurationError(
+                    f"path: {file} is there already; give overwrite=True to replace it"
+                )
         header = self.image.wcs.to_header()
-        header["BUNIT"] = "electron/s"
         hdus = fits.HDUList(
             [
                 fits.PrimaryHDU(),
                 fits.ImageHDU(self.image.data, header, name="SCI"),
                 fits.ImageHDU(self.image.uncertainty.array, header, name="RMS"),
-                fits.ImageHDU(self.segmentation, self.image.wcs.to_header(), "SEG"),
+                fits.ImageHDU(self.segmentation, header, name="SEG"),
             ]
         )
-        hdus.writeto(path, overwrite=overwrite)
-        catalog = path.with_suffix(".ecsv")
-        self.catalog.write(catalog, format="ascii.ecsv", overwrite=overwrite)
+        for name in ("SCI", "RMS"):
+            hdus[name].header["BUNIT"] = "electron/s"
+        # under its name only when it is complete
+        part = path.with_name(f".part-{path.name}")
+        try:
+            hdus.writeto(part, overwrite=True)
+            os.replace(part, path)
+        finally:
+            part.unlink(missing_ok=True)
+        write_table(self.catalog, catalog, overwrite=overwrite)
         return path, catalog
 
 
@@ -136,16 +156,24 @@ def simulate_field(
         raise ConfigurationError(
             f"shape: found {shape}; a field needs 32 pixels on each side"
         )
+    if not rms > 0:
+        raise ConfigurationError(f"rms: found {rms!r}; it must be positive")
     scale = instrument.pixel_scale
     if n_sources is None:
         n_sources = round(density * ny * nx * scale**2)
+    if n_sources < 0:
+        raise ConfigurationError(
+            f"n_sources: found {n_sources!r}; it must be 0 or more"
+        )
     image = np.zeros((ny, nx))
     brightest, segmentation = np.full((ny, nx), rms), np.zeros((ny, nx), np.int32)
     rows, positions = [], []
     for label in range(1, n_sources + 1):
         random = random_of(seed, label)
         truth = draw_galaxy(random)
-        truth.update(artifact=0.0, defect="")
+        if truth["defect"]:
+            # artifacts belong to images of one object
+            truth.update(kind="disk", artifact=0.0, defect="")
         fractions = vote_fractions(truth, instrument, rms, random)
         x, y = random.uniform(-0.5, nx - 0.5), random.uniform(-0.5, ny - 0.5)
         positions.append((x, y))

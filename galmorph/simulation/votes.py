@@ -15,23 +15,9 @@ from scipy.optimize import least_squares
 from scipy.special import expit
 
 from galmorph.core import CANDELS
+from galmorph.simulation.statistics import REAL_STATISTICS
 
-__all__ = ["REAL_STATISTICS", "draw_votes", "fit_calibration", "vote_fractions"]
-
-REAL_STATISTICS = {
-    "f_spheroid": (0.349, 0.302),
-    "f_disk": (0.623, 0.312),
-    "f_irregular": (0.198, 0.231),
-    "f_point_source": (0.098, 0.194),
-    "f_unclassifiable": (0.039, 0.138),
-}
-"""
-Mean and spread of the fractions of 7,613 galaxies in CANDELS GOODS-S.
-
-Measured on the votes of Kartaltepe et al. (2015); the spread is what remains
-of the standard deviation when the binomial noise of 4 votes, the median
-number of classifiers, is taken out.
-"""
+__all__ = ["draw_votes", "fit_calibration", "vote_fractions"]
 
 # standard deviation of the term that all classifiers of one galaxy share, in
 # standard deviations of the score; it loosens spheroid from disk
