@@ -98,8 +98,10 @@ class Predictor:
             return function
         import tensorflow as tf
 
-        signature = tf.TensorSpec((self._rows, *self._shape), tf.float32)
-        return tf.function(function, input_signature=[signature], autograph=False)
+        compiled = tf.function(function, autograph=False)
+        return compiled.get_concrete_function(
+            tf.TensorSpec((self._rows, *self._shape), tf.float32)
+        )
 
     def _call(self, batch):
         return keras.ops.convert_to_numpy(

@@ -38,6 +38,7 @@ REGISTRY = Path(__file__).parents[1] / "data" / "registry.json"
 
 FORMAT = 1
 PACKAGE = "galmorph"
+GONE = "it is gone"
 
 # what a source that is away, slow or cut off raises
 _SOURCE_ERRORS = (OSError, http.client.HTTPException, ValueError)
@@ -250,10 +251,13 @@ def list_models(*, registry=None):
 
 def _mistake(path, entry):
     """What is wrong with a file, or `None`."""
-    size = os.path.getsize(path)
-    if size != entry.size:
-        return f"it has {size} bytes instead of {entry.size}"
-    digest = digest_of(path)
+    try:
+        size = os.path.getsize(path)
+        if size != entry.size:
+            return f"it has {size} bytes instead of {entry.size}"
+        digest = digest_of(path)
+    except FileNotFoundError:
+        return GONE
     if digest != entry.sha256:
         return f"its SHA-256 is {digest} instead of {entry.sha256}"
     return None
@@ -271,11 +275,18 @@ def _cached(entry):
 
 
 def _evict(entry):
-    """Drop the entry from the cache; whether it is gone."""
+    """Drop a wrong file from the cache; whether the cache can be used then."""
     from astropy.utils.data import clear_download_cache
 
-    clear_download_cache(entry.cache_key, pkgname=PACKAGE)
-    return _cached(entry) is None
+    # another process may have put the right file there in the meantime
+    if _cached_mistake(entry):
+        clear_download_cache(entry.cache_key, pkgname=PACKAGE)
+    return not _cached_mistake(entry)
+
+
+def _cached_mistake(entry):
+    path = _cached(entry)
+    return path is not None and _mistake(path, entry) not in (None, GONE)
 
 
 def _download(entry, source, cache):
@@ -364,8 +375,13 @@ def fetch_model(name=None, *, cache=True, registry=None):
         try:
             path = _download(entry, source, cache)
             mistake = _mistake(path, entry)
+            if mistake is GONE:  # another process dropped a wrong file
+                path = _download(entry, source, cache)
+                mistake = _mistake(path, entry)
         except _SOURCE_ERRORS as error:
             answers.append(f"{source}: {type(error).__name__}: {error}")
+            if isinstance(error, urllib.error.HTTPError):
+                error.close()  # it holds the connection
             continue
         if mistake is None:
             return Path(path)

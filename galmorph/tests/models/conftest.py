@@ -1,7 +1,6 @@
 # Licensed under a 3-clause BSD style license - see licenses/LICENSE.rst
 import numpy as np
 import pytest
-from astropy.config.paths import set_temp_cache
 
 from galmorph.core import CANDELS
 from galmorph.models import build, load_bundle, save_bundle
@@ -53,9 +52,13 @@ def stamps():
 
 
 @pytest.fixture
-def cache(tmp_path):
-    """A download cache of its own for the test; gives its folder."""
-    folder = tmp_path / "cache"
-    folder.mkdir()
-    with set_temp_cache(folder):
-        yield folder
+def cache(tmp_path, monkeypatch):
+    """A download cache of its own for the test and its processes; gives its folder.
+
+    Not by `astropy.config.paths.set_temp_cache`, which since astropy 8 leaves the
+    caches of other packages where they are.
+    """
+    folder = tmp_path / "cache" / "galmorph"
+    folder.mkdir(parents=True)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(folder.parent))
+    return folder
