@@ -24,6 +24,7 @@ __all__ = [
 
 _FWHM_TO_SIGMA = 1 / np.sqrt(8 * np.log(2))
 _QUARTILE_TO_SIGMA = 1.482602218505602
+_CLIPPED = 1.0136  # standard deviation of normal noise over that of its inner 3 sigma
 _N_PIXELS = 5
 _WIDEST_GAP = 6  # pixels; a wider gap of bad pixels may hide anything
 _MOST_SIGMAS = 1e12  # no instrument has that dynamic range, and sums stay finite
@@ -85,9 +86,9 @@ def clipped_sky(values, n_sigma=3.0, iterations=5):
     """
     Level and standard deviation of the sky by clipping about the median.
 
-    The spread is 1.4826 times the distance from the lower quartile to the
-    median, which equals the standard deviation of normal noise and hardly
-    feels the sources above it.
+    The clipping uses 1.4826 times the distance from the lower quartile to the
+    median, which equals the standard deviation of normal noise. What is left
+    below the median gives the standard deviation: the sources are above it.
 
     Parameters
     ----------
@@ -123,7 +124,8 @@ def clipped_sky(values, n_sigma=3.0, iterations=5):
         if last - first == values.size:
             break
         values = values[first:last]
-    return level, spread
+    below = values[: (values.size + 1) // 2] - level
+    return level, _CLIPPED * float(np.sqrt(np.mean(np.square(below, dtype=float))))
 
 
 def _ranked(values, share):
