@@ -6,15 +6,48 @@ In: nothing of galmorph. Out: `LabelScheme` (what outputs mean), `FLAGS` (what
 the bits of ``morph_flags`` mean), ``conf`` (settings), the exceptions.
 """
 
-from galmorph.core.config import *  # noqa: F403
-from galmorph.core.config import __all__ as _config
-from galmorph.core.exceptions import *  # noqa: F403
-from galmorph.core.exceptions import __all__ as _exceptions
-from galmorph.core.flags import *  # noqa: F403
-from galmorph.core.flags import __all__ as _flags
-from galmorph.core.optional import *  # noqa: F403
-from galmorph.core.optional import __all__ as _optional
-from galmorph.core.schemes import *  # noqa: F403
-from galmorph.core.schemes import __all__ as _schemes
+from galmorph.core.config import Conf, conf
+from galmorph.core.exceptions import (
+    BundleError,
+    CatalogError,
+    ConfigurationError,
+    DownloadError,
+    GalmorphError,
+    GalmorphWarning,
+    ImageError,
+    MissingDependencyError,
+    UnknownModelError,
+)
+from galmorph.core.flags import FLAGS, FlagDefinition, MorphFlag, decode_flags
+from galmorph.core.optional import import_optional
+from galmorph.core.schemes import (
+    CANDELS,
+    GALAXY_ZOO_2,
+    LabelScheme,
+    Question,
+    get_scheme,
+)
 
-__all__ = sorted(_config + _exceptions + _flags + _optional + _schemes)
+__all__ = [
+    "CANDELS",
+    "FLAGS",
+    "GALAXY_ZOO_2",
+    "BundleError",
+    "CatalogError",
+    "Conf",
+    "ConfigurationError",
+    "DownloadError",
+    "FlagDefinition",
+    "GalmorphError",
+    "GalmorphWarning",
+    "ImageError",
+    "LabelScheme",
+    "MissingDependencyError",
+    "MorphFlag",
+    "Question",
+    "UnknownModelError",
+    "conf",
+    "decode_flags",
+    "get_scheme",
+    "import_optional",
+]

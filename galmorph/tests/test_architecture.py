@@ -28,10 +28,11 @@ ALLOWED = {
     "cli": ROADS
     | {"classifier", "simulation", "evaluation", "visualization", "training"},
 }
+NOT_ROOMS = {"tests", "conftest.py", "__init__.py", "_version.py"}
 FILES = [
     path
     for path in sorted(ROOT.rglob("*.py"))
-    if path.relative_to(ROOT).parts[0] not in ("tests", "__init__.py", "_version.py")
+    if path.relative_to(ROOT).parts[0] not in NOT_ROOMS
 ]
 
 
