@@ -136,7 +136,7 @@ def extract_cutouts(image, x, y, *, size, segmentation=None, labels=None):
         Side of the windows in pixels. What would lie beyond the edge of the
         image is not part of the window.
     segmentation : `~numpy.ndarray`, optional
-        Segmentation of the image, 0 for sky.
+        Segmentation of the image, 0 for sky; whole numbers of any type.
     labels : array_like of int, optional
         Labels of the targets in the segmentation; found at the positions
         where they are not given.
@@ -207,7 +207,7 @@ def _cut(image, x, y, size, segmentation, label):
         rms = rms.mean(axis=-1) if rms.ndim == 3 else rms
     segments = None
     if segmentation is not None:
-        segments = segmentation[window]
+        segments = segmentation[window].astype(np.intp)
         if not label:
             label = int(segmentation[int(round(y)), int(round(x))])
     return RawCutout(

@@ -11,8 +11,10 @@ import numpy as np
 from astropy import units as u
 from astropy.io import fits
 from astropy.nddata import CCDData, Cutout2D, NDData, StdDevUncertainty
+from astropy.utils.masked import Masked
 from astropy.wcs import WCS, FITSFixedWarning
 from astropy.wcs.utils import proj_plane_pixel_scales
+from astropy.wcs.wcsapi import HighLevelWCSWrapper
 
 from galmorph.core import ImageError
 
@@ -60,10 +62,11 @@ def as_nddata(
     -------
     nddata : `~astropy.nddata.NDData`
         ``data`` of shape (ny, nx) or (ny, nx, bands), native float32 or
-        float64; ``mask`` of shape (ny, nx), True also where a pixel is not
-        finite; ``uncertainty`` a `~astropy.nddata.StdDevUncertainty` or
-        `None`; ``wcs`` two-dimensional and celestial or `None`;
-        ``meta['pixel_scale']`` a Quantity per pixel or `None`.
+        float64. ``mask`` of shape (ny, nx), True also where a pixel or its
+        uncertainty is not finite. ``uncertainty`` is a
+        `~astropy.nddata.StdDevUncertainty` or `None`. ``wcs`` is
+        two-dimensional and celestial or `None`. ``meta['pixel_scale']`` is a
+        Quantity per pixel or `None`.
 
     Raises
     ------
@@ -82,28 +85,23 @@ def as_nddata(
     <Quantity 0.06 arcsec / pix>
     """
     found = _unwrap(image, hdu)
-    data = np.asanyarray(found.pop("data"))
-    masks = [found.pop("mask"), mask]
-    if isinstance(data, np.ma.MaskedArray):
-        masks.append(np.ma.getmaskarray(data))
-    data, bands_first = _pixels(np.ma.getdata(data), band_axis)
-    unit = found["unit"] if unit is None else u.Unit(unit)
+    data, own_mask, own_unit = _plain(found["data"])
+    masks = [found["mask"], own_mask, mask]
+    data, bands_last = _pixels(data, band_axis)
+    unit = (found["unit"] or own_unit) if unit is None else u.Unit(unit)
     wcs = _celestial(found["wcs"] if wcs is None else wcs)
     meta = dict(found["meta"])
     given = meta.get("pixel_scale") if pixel_scale is None else pixel_scale
-    meta["pixel_scale"] = _scale(given, wcs)
+    meta["pixel_scale"] = _scale(given, wcs, data.shape)
+    if uncertainty is None:
+        uncertainty = found["uncertainty"]
+    uncertainty = _deviation(uncertainty, data, bands_last, unit)
+    if uncertainty is not None:
+        # a weight of zero says that there is no measurement
+        masks.append(~np.isfinite(uncertainty.array))
+    mask = _joined_mask(data, masks, bands_last)
     return NDData(
-        data,
-        mask=_joined_mask(data, masks, bands_first),
-        uncertainty=_deviation(
-            found["uncertainty"] if uncertainty is None else uncertainty,
-            data,
-            bands_first,
-            unit,
-        ),
-        unit=unit,
-        wcs=wcs,
-        meta=meta,
+        data, mask=mask, uncertainty=uncertainty, unit=unit, wcs=wcs, meta=meta
     )
 
 
@@ -131,6 +129,19 @@ def pixel_scale_of(image):
     return image.meta.get("pixel_scale")
 
 
+def _plain(data):
+    """A plain array, its mask and its unit, each `None` where there is none."""
+    data = np.asanyarray(data)
+    mask = unit = None
+    if isinstance(data, np.ma.MaskedArray):
+        mask, data = np.ma.getmaskarray(data), data.data
+    elif isinstance(data, Masked):
+        mask, data = data.mask, data.unmasked
+    if isinstance(data, u.Quantity):
+        unit, data = data.unit, data.value
+    return data, mask, unit
+
+
 def _unwrap(image, hdu):
     """Take pixels, mask, uncertainty, unit, wcs and meta out of what was given."""
     found = {"mask": None, "uncertainty": None, "unit": None, "wcs": None, "meta": {}}
@@ -151,8 +162,6 @@ def _unwrap(image, hdu):
         return {**found, "data": image.data}
     if hasattr(image, "colnames"):
         raise ImageError("image: expected an image, found a table; give the pixels")
-    if isinstance(image, u.Quantity):
-        return {**found, "data": image.value, "unit": image.unit}
     if isinstance(image, np.ndarray) or hasattr(image, "__array__"):
         return {**found, "data": image}
     if isinstance(image, (list, tuple)):
@@ -240,26 +249,39 @@ def _header_wcs(header):
 
 
 def _celestial(wcs):
-    if wcs is None or not getattr(wcs, "has_celestial", False):
-        return None
-    return wcs.celestial
+    if wcs is None or getattr(wcs, "has_celestial", False):
+        return wcs and wcs.celestial
+    # slices, and the WCS of JWST, speak astropy's common interface only
+    low = getattr(wcs, "low_level_wcs", wcs)
+    axes = getattr(low, "world_axis_physical_types", ())
+    if len(axes) == getattr(low, "pixel_n_dim", 0) == 2 and all(
+        "pos." in str(a) for a in axes
+    ):
+        return HighLevelWCSWrapper(low)
+    return None
 
 
-def _scale(pixel_scale, wcs):
+def _scale(pixel_scale, wcs, shape):
     if pixel_scale is None:
         if wcs is None:
             return None
-        sides = proj_plane_pixel_scales(wcs)[:2] * u.deg
+        if isinstance(wcs, WCS):
+            sides = proj_plane_pixel_scales(wcs)[:2] * u.deg
+        else:
+            y, x = shape[0] / 2, shape[1] / 2
+            corner, right, up = wcs.pixel_to_world([x, x + 1, x], [y, y, y + 1])
+            sides = corner.separation(right), corner.separation(up)
         return np.sqrt(sides[0] * sides[1]).to(u.arcsec) / u.pix
-    scale = u.Quantity(pixel_scale)
-    if scale.unit == u.dimensionless_unscaled:
-        scale = scale * u.arcsec
     try:
+        scale = u.Quantity(pixel_scale)
+        if scale.unit == u.dimensionless_unscaled:
+            scale = scale * u.arcsec
         per_pixel = scale.unit.is_equivalent(u.arcsec / u.pix)
         scale = scale.to(u.arcsec / u.pix if per_pixel else u.arcsec)
-    except u.UnitConversionError:
+    except (u.UnitConversionError, TypeError, ValueError):
         raise ImageError(
-            f"pixel_scale: expected an angle or an angle per pixel, found {scale.unit}"
+            f"pixel_scale: expected an angle or an angle per pixel, found"
+            f" {pixel_scale!r}"
         ) from None
     if not (scale.isscalar and np.isfinite(scale.value) and scale.value > 0):
         raise ImageError(f"pixel_scale: expected one number above 0, found {scale}")
