@@ -12,10 +12,9 @@ import json
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
-
 from galmorph import __version__
 from galmorph.core import BundleError, ConfigurationError, LabelScheme, get_scheme
+from galmorph.models._config import CONFIG, FORMAT, check_config
 from galmorph.models._files import (
     copy_files,
     digest_of,
@@ -25,25 +24,9 @@ from galmorph.models._files import (
 )
 from galmorph.models._weights import read_weights, write_weights
 
-__all__ = ["FORMAT", "ModelBundle", "copy_bundle", "load_bundle", "save_bundle"]
+__all__ = ["ModelBundle", "copy_bundle", "load_bundle", "save_bundle"]
 
-FORMAT = 1
-"""Version of the format that is written, and the only one that is read."""
-
-CONFIG = "config.json"
 CARD = "card.md"
-_KEYS = {
-    "format": int,
-    "name": str,
-    "galmorph_version": str,
-    "scheme": dict,
-    "preprocessing": dict,
-    "architecture": dict,
-    "members": list,
-    "views": int,
-    "calibration": (dict, type(None)),
-    "training": (dict, type(None)),
-}
 
 
 @dataclass
@@ -265,7 +248,7 @@ def save_bundle(
             "preprocessor, options, calibration, training: expected plain data for"
             f" JSON; {error}"
         ) from error
-    _check_config(json.loads(text), path)
+    check_config(json.loads(text), path)
     files[CONFIG] = text.encode() + b"\n"
     files[CARD] = card.encode()
     write_files(path, files, overwrite=overwrite, marker=CONFIG)
@@ -303,7 +286,7 @@ def load_bundle(path):
         if isinstance(error, BundleError):
             raise
         raise BundleError(f"{path}: {CONFIG} or {CARD} is damaged: {error}") from error
-    scheme = _check_config(config, path)
+    scheme = check_config(config, path)
     expected = {CONFIG, CARD, *(member["file"] for member in config["members"])}
     if set(names) != expected:
         raise BundleError(
@@ -351,93 +334,3 @@ def copy_bundle(bundle, path, *, overwrite=False):
     path = Path(path)
     copy_files(bundle.path, path, overwrite=overwrite, marker=CONFIG)
     return path
-
-
-def _check_config(config, where):
-    """Refuse a config that is not exactly as expected; give its scheme."""
-
-    def refuse(why):
-        raise BundleError(f"{where}: {CONFIG}: {why}")
-
-    if not isinstance(config, dict):
-        refuse(f"expected an object, found {type(config).__name__}")
-    if config.get("format") != FORMAT:
-        refuse(
-            f"format {config.get('format')!r} is not known to galmorph {__version__},"
-            f" which reads format {FORMAT}; upgrade galmorph:"
-            " python -m pip install --upgrade astro-galmorph"
-        )
-    if set(config) != set(_KEYS):
-        refuse(
-            f"missing keys: {sorted(set(_KEYS) - set(config))}, unknown keys:"
-            f" {sorted(set(config) - set(_KEYS))}"
-        )
-    for key, kind in _KEYS.items():
-        if not isinstance(config[key], kind) or isinstance(config[key], bool):
-            refuse(f"{key}: found {config[key]!r}")
-    if not _is_name(config["name"]):
-        refuse(f"name: {config['name']!r} has other than letters, digits, . _ and -")
-    if config["views"] not in range(1, 9):
-        refuse(f"views: expected 1 to 8, found {config['views']}")
-    architecture = config["architecture"]
-    if (
-        set(architecture) != {"name", "options", "input_shape"}
-        or not isinstance(architecture["options"], dict)
-        or not isinstance(architecture["input_shape"], list)
-        or len(architecture["input_shape"]) != 3
-        or not all(type(n) is int and n > 0 for n in architecture["input_shape"])
-    ):
-        refuse(f"architecture: found {architecture!r}")
-    try:
-        scheme = LabelScheme.from_dict(config["scheme"])
-    except (ConfigurationError, KeyError, TypeError, ValueError) as error:
-        refuse(f"scheme: {error}")
-    if not config["members"]:
-        refuse("members: there are none")
-    for member in config["members"]:
-        if (
-            not isinstance(member, dict)
-            or set(member) != {"file", "sha256"}
-            or not _is_name(member["file"])
-            or not member["file"].endswith(".weights.h5")
-        ):
-            refuse(f"members: found {member!r}")
-    if len({member["file"] for member in config["members"]}) != len(config["members"]):
-        refuse("members: a file is named more than once")
-    if config["calibration"] is not None:
-        why = _wrong_calibration(config["calibration"], scheme)
-        if why:
-            refuse(f"calibration: {why}")
-    return scheme
-
-
-def _is_name(name):
-    # ASCII letters, digits, '.', '_' and '-': no separators, no drive, no '..'
-    return (
-        isinstance(name, str)
-        and name.isascii()
-        and bool(name)
-        and name[0] not in ".-"
-        and all(letter.isalnum() or letter in "._-" for letter in name)
-    )
-
-
-def _wrong_calibration(calibration, scheme):
-    """What is wrong with a calibration, or `None`."""
-    if not set(calibration) >= {"fraction", "error"}:
-        return f"expected 'fraction' and 'error', found {sorted(calibration)}"
-    try:
-        knots = np.asarray(calibration["fraction"], dtype=float)
-        if knots.ndim != 1 or not knots.size or not np.all(np.diff(knots) > 0):
-            return "the fractions must increase"
-        if set(calibration["error"]) != set(scheme.outputs):
-            return f"expected the outputs {scheme.outputs}"
-        for output, values in calibration["error"].items():
-            values = np.asarray(values, dtype=float)
-            if values.shape != knots.shape:
-                return f"{output}: {values.size} errors for {knots.size} fractions"
-            if not np.all(np.isfinite(values) & (values >= 0)):
-                return f"{output}: errors must be finite and not negative"
-    except (TypeError, ValueError) as error:
-        return str(error)
-    return None
