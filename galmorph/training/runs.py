@@ -5,19 +5,24 @@ A training run: labelled stamps in, a folder with a scored model bundle out.
 
 import json
 import os
-import platform
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from astropy import units as u
 from astropy.table import QTable
 
-import galmorph
 from galmorph.core import ConfigurationError, get_scheme
 from galmorph.evaluation import fit_error_calibration, metrics_table
 from galmorph.images import Preprocessor
 from galmorph.tables import write_table
+from galmorph.training._records import (
+    check_is_free,
+    history_table,
+    open_folder,
+    progress_line,
+    run_metrics,
+    write_json,
+)
 from galmorph.training.augmentation import Augmentation
 from galmorph.training.card import model_card
 from galmorph.training.config import TrainingConfig, read_config
@@ -26,7 +31,7 @@ from galmorph.training.trainer import fit, predict
 
 __all__ = ["TrainingResult", "train", "train_from_config"]
 
-_CONFIG, _HISTORY, _METRICS = "config.json", "history.ecsv", "metrics.json"
+_HISTORY, _METRICS = "history.ecsv", "metrics.json"
 _CACHE, _TRUTH = "simulation.npz", "simulation.ecsv"
 
 
@@ -157,6 +162,11 @@ def train(
             f"data: found stamps of {dataset.stamps.shape[1]} pixels; the network"
             f" sees {preprocessor.shape}"
         )
+    keras.utils.set_random_seed(training.seed)
+    input_shape = (preprocessor.shape, preprocessor.shape, dataset.stamps.shape[3])
+    model = build(
+        architecture, scheme=scheme, input_shape=input_shape, **(options or {})
+    )
     parts = _split(dataset, training)
     settings = {
         "model": {
@@ -171,17 +181,11 @@ def train(
         "training": asdict(training),
         "augmentation": asdict(augmentation),
     }
-    _open_folder(out, settings, resume)
-
-    keras.utils.set_random_seed(training.seed)
-    input_shape = (preprocessor.shape, preprocessor.shape, dataset.stamps.shape[3])
-    model = build(
-        architecture, scheme=scheme, input_shape=input_shape, **(options or {})
-    )
+    open_folder(out, settings, resume)
 
     def report(history):
-        write_table(_history_table(history, scheme), out / _HISTORY, overwrite=True)
-        say(_line(history[-1], training.epochs))
+        write_table(history_table(history, scheme), out / _HISTORY, overwrite=True)
+        say(progress_line(history[-1], training.epochs))
 
     history = fit(
         model,
@@ -201,8 +205,8 @@ def train(
         part: metrics_table(parts[part].labels, predicted[part], scheme)
         for part in predicted
     }
-    metrics = _metrics(history, parts, scores, model.count_params())
-    _write_json(out / _METRICS, metrics)
+    metrics = run_metrics(history, parts, scores, model.count_params())
+    write_json(out / _METRICS, metrics)
     bundle = save_bundle(
         out / "bundle",
         [model],
@@ -224,7 +228,7 @@ def train(
         f"test RMSE {test['rmse']:.4f} +- {test['rmse_err']:.4f} of {test['n']}"
         f" galaxies (always the mean: {test['rmse_mean']:.4f}); bundle: {bundle}"
     )
-    return TrainingResult(bundle, _history_table(history, scheme), metrics)
+    return TrainingResult(bundle, history_table(history, scheme), metrics)
 
 
 def train_from_config(path, *, out=None, resume=False, progress=None):
@@ -256,9 +260,19 @@ def train_from_config(path, *, out=None, resume=False, progress=None):
     MissingDependencyError
         If GalSim is not installed.
     """
+    from galmorph.models import build
+
     config = read_config(path)
     out = Path("runs") / config.name if out is None else Path(out)
-    _check_is_free(out, resume)
+    check_is_free(out, resume)
+    # what is wrong with the network is told before the simulation's minutes
+    shape = config.preprocessor.shape
+    build(
+        config.architecture,
+        scheme=config.scheme,
+        input_shape=(shape, shape, 1),
+        **config.options,
+    )
     data = _simulated(config, out, resume, progress or (lambda line: None))
     return train(
         data,
@@ -340,114 +354,7 @@ def _split(dataset, training):
     return {part: dataset.take(found) for part, found in zip(shares, rows, strict=True)}
 
 
-def _check_is_free(folder, resume):
-    if (folder / _CONFIG).exists() and not resume:
-        raise ConfigurationError(
-            f"out: there is a run in {folder}; resume it, or give another folder"
-        )
-
-
-def _open_folder(folder, settings, resume):
-    """Write the settings, or check that the run to resume has the same."""
-    path = folder / _CONFIG
-    _check_is_free(folder, resume)
-    if path.exists():
-        found = json.loads(path.read_text(encoding="utf-8"))
-        expected = json.loads(json.dumps(settings))
-        other = [
-            f"{section}.{key}"
-            for section, values in expected.items()
-            for key in sorted(set(values) | set(found.get(section, {})))
-            if values.get(key) != found.get(section, {}).get(key)
-        ]
-        if other:
-            raise ConfigurationError(
-                f"resume: the run in {folder} has other settings: {', '.join(other)}"
-            )
-        return
-    folder.mkdir(parents=True, exist_ok=True)
-    _write_json(path, {**settings, "versions": _versions()})
-
-
-def _versions():
-    import astropy
-
-    from galmorph.models._keras import keras
-
-    versions = {
-        "galmorph": galmorph.__version__,
-        "python": platform.python_version(),
-        "numpy": np.__version__,
-        "astropy": astropy.__version__,
-        "keras": keras.__version__,
-        "backend": keras.backend.backend(),
-    }
-    if versions["backend"] == "tensorflow":
-        import tensorflow as tf
-
-        versions["tensorflow"] = tf.__version__
-    return versions
-
-
 def _round_to_half(model):
     """Give the weights the precision of the bundle, so that it is what is scored."""
     for weight in model.weights:
         weight.assign(weight.numpy().astype(np.float16).astype(np.float32))
-
-
-def _history_table(history, scheme):
-    table = QTable(rows=[_flat(entry, scheme) for entry in history])
-    if len(table):
-        table["seconds"].unit = u.s
-    return table
-
-
-def _flat(entry, scheme):
-    entry = dict(entry)
-    classes = entry.pop("val_rmse_of")
-    named = {
-        f"val_rmse_{output}": value
-        for output, value in zip(scheme.outputs, classes, strict=True)
-    }
-    return {**entry, **named}
-
-
-def _line(entry, epochs):
-    return (
-        f"epoch {entry['epoch']}/{epochs}: RMSE {entry['rmse']:.4f}, validation"
-        f" {entry['val_rmse']:.4f}, {entry['seconds']:.0f} s,"
-        f" {entry['images_per_second']:.0f} images/s"
-    )
-
-
-def _metrics(history, parts, scores, parameters):
-    def plain(table):
-        return {
-            str(row["output"]): {
-                # JSON has no NaN
-                name: row[name].item() if np.isfinite(row[name]) else None
-                for name in table.colnames
-                if name != "output"
-            }
-            for row in table
-        }
-
-    best = min(history, key=lambda entry: entry["val_rmse"])
-    seconds = sum(entry["seconds"] for entry in history)
-    return {
-        **{part: plain(table) for part, table in scores.items()},
-        "galaxies": {part: len(data) for part, data in parts.items()},
-        "parameters": int(parameters),
-        "epochs": len(history),
-        "best_epoch": best["epoch"],
-        "seconds": round(seconds, 1),
-        "images_per_second": round(
-            float(np.median([entry["images_per_second"] for entry in history])), 1
-        ),
-    }
-
-
-def _write_json(path, content):
-    part = path.with_suffix(".part")
-    part.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-    os.replace(part, path)
