@@ -3,6 +3,7 @@
 Raw cutouts: windows of an image around positions.
 """
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -159,7 +160,7 @@ def extract_cutouts(image, x, y, *, size, segmentation=None, labels=None):
     >>> from galmorph.images import as_nddata, extract_cutouts
     >>> image = as_nddata(np.zeros((50, 50)))
     >>> [c.data.shape for c in extract_cutouts(image, [20, 2], [20, 2], size=10)]
-    [(10, 10), (7, 7)]
+    [(10, 10), (8, 8)]
     """
     x, y = np.atleast_1d(np.asarray(x, float)), np.atleast_1d(np.asarray(y, float))
     if x.shape != y.shape or x.ndim != 1:
@@ -196,8 +197,7 @@ def _cut(image, x, y, size, segmentation, label):
         mask = np.ones((1, 1), bool)
         return RawCutout(empty, mask, None, None, 0, x, y, (0, 0), int(flags), scale)
 
-    # an even window has its middle between pixels: keep the position inside
-    y0, x0 = int(np.ceil(y - size / 2)), int(np.ceil(x - size / 2))
+    y0, x0 = math.floor(y - size / 2 + 1), math.floor(x - size / 2 + 1)
     y0, y1 = max(y0, 0), min(y0 + size, ny)
     x0, x1 = max(x0, 0), min(x0 + size, nx)
     window = (slice(y0, y1), slice(x0, x1))

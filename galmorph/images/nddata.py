@@ -6,6 +6,7 @@ Adapters: anything that holds an image becomes NDData of one kind.
 import os
 import warnings
 from pathlib import Path
+from urllib.error import HTTPError
 
 import numpy as np
 from astropy import units as u
@@ -98,7 +99,8 @@ def as_nddata(
     uncertainty = _deviation(uncertainty, data, bands_last, unit)
     if uncertainty is not None:
         # a weight of zero says that there is no measurement
-        masks.append(~np.isfinite(uncertainty.array))
+        unknown = ~np.isfinite(uncertainty.array)
+        masks.append(unknown.any(axis=-1) if unknown.ndim == 3 else unknown)
     mask = _joined_mask(data, masks, bands_last)
     return NDData(
         data, mask=mask, uncertainty=uncertainty, unit=unit, wcs=wcs, meta=meta
@@ -194,6 +196,8 @@ def _read(path, hdu):
     except ImageError:
         raise
     except Exception as error:  # what can go wrong depends on the file
+        if isinstance(error, HTTPError):
+            error.close()
         raise ImageError(f"image: {path} cannot be read as FITS: {error}") from error
 
 

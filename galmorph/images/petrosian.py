@@ -15,7 +15,8 @@ def petrosian_radius(data, x, y, mask=None, eta=0.2):
     It is the smallest radius at which the mean surface brightness in the
     annulus between 0.8 and 1.25 of the radius falls to ``eta`` times the mean
     surface brightness within it (Petrosian 1976, ApJ 209, L1; annulus of the
-    SDSS, Blanton et al. 2001, AJ 121, 2358).
+    SDSS, Blanton et al. 2001, AJ 121, 2358). The pixels' own size makes it too
+    large: by 2 % at ten pixels, by 10 % at three.
 
     Parameters
     ----------
@@ -36,7 +37,7 @@ def petrosian_radius(data, x, y, mask=None, eta=0.2):
 
     Examples
     --------
-    The profile exp(-r / h) has its Petrosian radius at about 3.7 h:
+    The profile exp(-r / h) has its Petrosian radius at 3.55 h:
 
     >>> import numpy as np
     >>> from galmorph.images.petrosian import petrosian_radius
