@@ -106,7 +106,8 @@ def fit(
     Returns
     -------
     history : list of dict
-        One entry per epoch: ``epoch``, ``rmse`` of training, ``val_rmse`` and
+        One entry per epoch: ``epoch``, ``rmse`` of training (with augmentation
+        and dropout), ``val_rmse`` and
         the list ``val_rmse_of`` each output, ``learning_rate``, ``seconds``
         and ``images_per_second``.
     """
