@@ -10,7 +10,6 @@ from astropy.nddata import InverseVariance
 from galmorph import MorphologyClassifier
 from galmorph.core import CANDELS, MorphFlag
 from galmorph.images import as_nddata
-from galmorph.models import list_models
 from galmorph.tables import read_table
 from galmorph.tests.tiny import save_tiny_bundle
 
