@@ -11,23 +11,18 @@ from scipy import ndimage
 from galmorph.core import MorphFlag
 from galmorph.images.centering import centroid
 from galmorph.images.petrosian import petrosian_radius
+from galmorph.images.sky import clipped_sky, fill_from_nearest, in_sigmas
 
 __all__ = [
     "Target",
-    "clipped_sky",
     "deblend_target",
-    "fill_from_nearest",
-    "in_sigmas",
     "measure_target",
     "segment",
 ]
 
 _FWHM_TO_SIGMA = 1 / np.sqrt(8 * np.log(2))
-_QUARTILE_TO_SIGMA = 1.482602218505602
-_CLIPPED = 1.0136  # standard deviation of normal noise over that of its inner 3 sigma
 _N_PIXELS = 5
 _WIDEST_GAP = 6  # pixels; a wider gap of bad pixels may hide anything
-_MOST_SIGMAS = 1e12  # no instrument has that dynamic range, and sums stay finite
 
 
 @dataclass
@@ -80,120 +75,6 @@ class Target:
     def others(self):
         """Pixels of other objects, bool of shape (ny, nx)."""
         return (self.segments != self.label) & (self.segments != 0)
-
-
-def clipped_sky(values, n_sigma=3.0, iterations=5):
-    """
-    Level and standard deviation of the sky by clipping about the median.
-
-    The clipping uses 1.4826 times the distance from the lower quartile to the
-    median, which equals the standard deviation of normal noise. What is left
-    below the median gives the standard deviation: the sources are above it.
-
-    Parameters
-    ----------
-    values : `~numpy.ndarray`
-        Pixels, any shape; finite.
-    n_sigma : float, optional
-        Values further from the median than this many spreads are left out.
-    iterations : int, optional
-        At most so many rounds.
-
-    Returns
-    -------
-    level, rms : float
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from galmorph.images.measurement import clipped_sky
-    >>> noise = np.random.default_rng(1).normal(5, 2, 10_000)
-    >>> noise[:100] = 1e6
-    >>> [round(float(value)) for value in clipped_sky(noise)]
-    [5, 2]
-    """
-    values = np.sort(values, axis=None)
-    for _ in range(iterations):
-        level = _ranked(values, 0.5)
-        spread = _QUARTILE_TO_SIGMA * (level - _ranked(values, 0.25))
-        bounds = np.array([level - n_sigma * spread, level + n_sigma * spread])
-        # of the array's own type, or each search would convert all of it
-        bounds = bounds.astype(values.dtype)
-        first = np.searchsorted(values, bounds[0])
-        last = np.searchsorted(values, bounds[1], side="right")
-        if last - first == values.size:
-            break
-        values = values[first:last]
-    below = values[: (values.size + 1) // 2] - level
-    return level, _CLIPPED * float(np.sqrt(np.mean(np.square(below, dtype=float))))
-
-
-def _ranked(values, share):
-    """The quantile of sorted values, interpolated."""
-    rank = share * (values.size - 1)
-    low, high = float(values[int(rank)]), float(values[int(np.ceil(rank))])
-    return low + (rank - int(rank)) * (high - low)
-
-
-def in_sigmas(data, sky, rms):
-    """
-    Subtract the sky and count in standard deviations of it.
-
-    Parameters
-    ----------
-    data : `~numpy.ndarray`
-        Pixels; finite.
-    sky, rms : float
-        Level and standard deviation of the sky. Where there is no noise, a
-        thousandth of the brightest pixel serves.
-
-    Returns
-    -------
-    plane : `~numpy.ndarray`
-        Of the same shape, float32.
-    scale : float
-        What a value of one was before.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from galmorph.images.measurement import in_sigmas
-    >>> in_sigmas(np.array([10.0, 14.0]), 10.0, 2.0)
-    (array([0., 2.], dtype=float32), 2.0)
-    """
-    plane = data - sky
-    scale = rms or 1e-3 * float(plane.max()) or 1.0
-    plane = np.clip(plane / scale, -_MOST_SIGMAS, _MOST_SIGMAS)
-    return plane.astype(np.float32), scale
-
-
-def fill_from_nearest(plane, bad):
-    """
-    Fill bad pixels from the nearest good ones, slightly smoothed.
-
-    Parameters
-    ----------
-    plane : `~numpy.ndarray`
-        Image of shape (ny, nx).
-    bad : `~numpy.ndarray` of bool
-        Pixels to fill, of the same shape; not all of them.
-
-    Returns
-    -------
-    filled : `~numpy.ndarray`
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from galmorph.images.measurement import fill_from_nearest
-    >>> fill_from_nearest(np.full((3, 3), 2.0), np.eye(3) > 0)[1, 1]
-    np.float64(2.0)
-    """
-    nearest = ndimage.distance_transform_edt(
-        bad, return_distances=False, return_indices=True
-    )
-    filled = plane[tuple(nearest)]
-    return np.where(bad, ndimage.gaussian_filter(filled, 1), plane)
 
 
 def segment(plane, mask, noise, n_sigma, fwhm):
@@ -295,6 +176,8 @@ def measure_target(cutout, config):
     flags = cutout.flags
 
     label = _label_at(cutout, segments)
+    if label and cutout.segmentation is not None:
+        segments = _one_piece(segments, label, cutout.x, cutout.y)
     if label and bad.any():
         # a saturated core is a hole in the segment
         holes = ndimage.binary_fill_holes(segments == label) & bad
@@ -369,6 +252,20 @@ def _signal_to_noise(plane, pixels, noise):
         return 0.0
     variance = np.square(np.broadcast_to(noise, plane.shape)[pixels], dtype=float)
     return float(plane[pixels].sum(dtype=float) / np.sqrt(variance.sum()))
+
+
+def _one_piece(segments, label, x, y):
+    """Give what is far from the piece at the position another label."""
+    own = segments == label
+    # a gap of a few pixels is a rough edge, not the end of the object
+    joined = ndimage.binary_dilation(own, iterations=2)
+    pieces, number = ndimage.label(joined, np.ones((3, 3)))
+    if number < 2:
+        return segments
+    rows, columns = np.nonzero(own)
+    nearest = np.argmin(np.hypot(rows - y, columns - x))
+    apart = own & (pieces != pieces[rows[nearest], columns[nearest]])
+    return np.where(apart, segments.max() + 1, segments)
 
 
 def _label_at(cutout, segments, reach=3):

@@ -86,6 +86,24 @@ class Preprocessor:
     ConfigurationError
         If a value is out of its range.
 
+    Notes
+    -----
+    1. Sky: clipped median, and the spread below it, of the pixels off the
+       sources in the window. All that follows counts in that spread.
+    2. Target: photutils' segmentation of the smoothed window, deblended, or the
+       segmentation that is given; the segment at the position, or the nearest
+       one within three pixels. Thresholds use the uncertainty where there is one.
+       Narrow gaps and enclosed holes of bad pixels are interpolated.
+    3. Centre: photutils' centre of mass of the segment's positive pixels.
+    4. Size: the circular Petrosian radius (`petrosian_radius`) with neighbours
+       left out. Where it is not reached, the segment's largest radius serves.
+    5. Pixels: separable resampling with a triangle kernel as wide as the larger
+       of the two pixels (`resample`), then stretch, then scaling.
+
+    Replaced pixels get noise of the window's own correlation. Its seed is made
+    from the shape of the segments, so that a galaxy's stamp is the same in any
+    order, batch or unit.
+
     Examples
     --------
     >>> import numpy as np
@@ -280,7 +298,7 @@ class Preprocessor:
         side, flags = self._side(cutout, target)
         flags |= target.flags | quality_flags(target, side)
         if flags & NOT_CLASSIFIED:
-            return empty, {}, flags
+            return empty, {}, cutout.flags | MorphFlag.NO_DATA
         values = {
             "x_centroid": target.x + cutout.origin[1],
             "y_centroid": target.y + cutout.origin[0],

@@ -9,14 +9,14 @@ import numpy as np
 from scipy import ndimage
 
 from galmorph.core import MorphFlag
-from galmorph.images.measurement import clipped_sky, fill_from_nearest, in_sigmas
 from galmorph.images.resampling import resample
+from galmorph.images.sky import clipped_sky, fill_from_nearest, in_sigmas
 
 __all__ = ["matched_noise", "quality_flags", "render_stamp"]
 
 _LOW_SNR = 10
 _FEW_PIXELS = 9
-_MOST_MASKED = 0.05  # share of a stamp that may be masked and still be whole
+_MOST_MASKED = 0.1  # share of a stamp that may be masked and still be whole
 
 
 def matched_noise(plane, sky, shape, seed):

@@ -33,10 +33,11 @@ def test_surface_brightness_and_flux_are_conserved(side):
 @pytest.mark.parametrize("side", SIDES)
 @pytest.mark.parametrize("shape", [44, 45])
 def test_the_position_becomes_the_middle(side, shape):
-    stamp = resample(gaussian(60.3, 58.8, side / 10), 60.3, 58.8, side, shape)
+    sigma = max(side / 10, 2)  # what a detector samples well
+    stamp = resample(gaussian(60.3, 58.8, sigma), 60.3, 58.8, side, shape)
     middle = (np.arange(shape) * stamp.sum(0)).sum() / stamp.sum()
     assert middle == pytest.approx((shape - 1) / 2, abs=0.01)
-    np.testing.assert_allclose(stamp, stamp[::-1, ::-1], atol=0.1)
+    np.testing.assert_allclose(stamp, stamp[::-1, ::-1], atol=0.05)
 
 
 def test_coarser_pixels_skip_nothing():
