@@ -4,6 +4,7 @@ Adapters: anything that holds an image becomes NDData of one kind.
 """
 
 import os
+import re
 import warnings
 from pathlib import Path
 from urllib.error import HTTPError
@@ -20,6 +21,14 @@ from astropy.wcs.wcsapi import HighLevelWCSWrapper
 from galmorph.core import ImageError
 
 __all__ = ["as_nddata", "pixel_scale_of"]
+
+# Greisen & Calabretta 2002, A&A 395, 1061; PV and PS hold the terms of projections
+_WCS_NAMES = (
+    r"NAXIS\d*|WCSAXES|WCSNAME|(CTYPE|CUNIT|CRVAL|CRPIX|CDELT|CROTA)\d+"
+    r"|(CD|PC|PV|PS)\d+_\d+|LONPOLE|LATPOLE|RADE(SYS|CSYS)|EQUINOX|EPOCH|MJD-OBS"
+)
+_WCS_CARD = re.compile(f"({_WCS_NAMES})$")
+_WCS_OR_SIP_CARD = re.compile(rf"({_WCS_NAMES}|[AB]P?_(ORDER|DMAX|\d+_\d+))$")
 
 
 def as_nddata(
@@ -150,13 +159,13 @@ def _unwrap(image, hdu):
     if isinstance(image, (str, os.PathLike)):
         return _read(image, hdu)
     if isinstance(image, fits.HDUList):
-        return _unwrap_hdu(_choose(image, hdu, "image"), found)
+        return _with_own_header(_unwrap_hdu(_choose(image, hdu, "image"), found))
     if (
         hasattr(image, "header")
         and hasattr(image, "data")
         and not isinstance(image, CCDData)
     ):
-        return _unwrap_hdu(image, found)
+        return _with_own_header(_unwrap_hdu(image, found))
     if isinstance(image, (NDData, Cutout2D)):
         for name in found:
             found[name] = getattr(image, name, None)
@@ -233,17 +242,23 @@ def _unwrap_hdu(hdu, found):
             found["unit"] = u.Unit(header["BUNIT"]) if header.get("BUNIT") else None
         except ValueError:
             found["unit"] = None  # a unit of no known meaning is no obstacle
-    found["meta"] = {"header": header.copy()}
+    found["meta"] = {"header": header}
     return found
 
 
+def _with_own_header(found):
+    header = found["meta"]["header"].copy()
+    return {**found, "meta": {"header": header}}
+
+
 def _header_wcs(header):
-    header = header.copy()
-    if not str(header.get("CTYPE1", "")).endswith("-SIP"):
-        # left over by drizzling: the pixels are on a plain projection already
-        for name in [n for n in header if n.split("_")[0] in ("A", "B", "AP", "BP")]:
-            if name.count("_"):
-                del header[name]
+    # thousands of other cards, as drizzling writes them, take long to parse
+    wanted = _WCS_CARD
+    if str(header.get("CTYPE1", "")).endswith("-SIP"):
+        # without it, SIP terms are left over by drizzling: the pixels are on a
+        # plain projection already
+        wanted = _WCS_OR_SIP_CARD
+    header = fits.Header([card for card in header.cards if wanted.match(card.keyword)])
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FITSFixedWarning)
         try:

@@ -237,6 +237,29 @@ def test_sip_terms_left_over_on_a_plain_projection_are_dropped(tmp_path, pixels)
     assert pixel_scale_of(image).value == pytest.approx(PIXEL_SCALE)
 
 
+def test_sip_terms_that_are_meant_are_kept(pixels):
+    header = tan_wcs(centre=(20.0, 15.0)).to_header()
+    header.update({"CTYPE1": "RA---TAN-SIP", "CTYPE2": "DEC--TAN-SIP"})
+    header.update({"A_ORDER": 2, "B_ORDER": 2, "A_2_0": 1e-3, "B_0_2": 1e-3})
+    wcs = as_nddata(fits.PrimaryHDU(pixels, header)).wcs
+    assert wcs.sip.a[2, 0] == 1e-3
+    assert (
+        wcs.pixel_to_world(0, 0).separation(
+            tan_wcs(centre=(20.0, 15.0)).pixel_to_world(0, 0)
+        )
+        > 0.01 * u.arcsec
+    )
+
+
+def test_headers_of_thousands_of_cards_do_not_matter(pixels):
+    header = tan_wcs(centre=(20.0, 15.0)).to_header()
+    header.update({f"D{number:04d}": "drizzled" for number in range(3000)})
+    image = as_nddata(fits.PrimaryHDU(pixels, header))
+    assert pixel_scale_of(image).value == pytest.approx(PIXEL_SCALE)
+    assert image.wcs.to_header(relax=True)["RADESYS"] == header["RADESYS"]
+    assert image.meta["header"]["D2999"] == "drizzled"
+
+
 def test_a_header_without_a_celestial_wcs_gives_none(tmp_path, pixels):
     header = fits.Header({"CTYPE1": "LINEAR", "CTYPE2": "LINEAR", "BUNIT": "bananas"})
     image = as_nddata(fits.PrimaryHDU(pixels, header))
