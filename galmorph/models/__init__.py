@@ -13,6 +13,7 @@ _PUBLIC = {
     "DecisionTree": "layers",
     "Maxout": "layers",
     "ModelBundle": "bundle",
+    "ModelEntry": "registry",
     "ModelReport": "registry",
     "Predictor": "inference",
     "architectures": "networks",

@@ -92,7 +92,7 @@ def vote_fractions(truth, instrument, rms, random, calibration=None):
     Parameters
     ----------
     truth : dict
-        Parameters, as `~galmorph.simulation.population.draw_galaxy` gives them.
+        Parameters, as ``galmorph.simulation.population.draw_galaxy`` gives them.
     instrument : `Instrument`
     rms : float
         Standard deviation of the noise per pixel, in electrons per second.
