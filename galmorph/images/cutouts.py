@@ -13,6 +13,8 @@ from galmorph.images.nddata import pixel_scale_of
 
 __all__ = ["RawCutout", "cutout_from_image", "extract_cutouts"]
 
+_ROUNDING = 1e-6  # pixels
+
 
 @dataclass
 class RawCutout:
@@ -197,7 +199,8 @@ def _cut(image, x, y, size, segmentation, label):
         mask = np.ones((1, 1), bool)
         return RawCutout(empty, mask, None, None, 0, x, y, (0, 0), int(flags), scale)
 
-    y0, x0 = math.floor(y - size / 2 + 1), math.floor(x - size / 2 + 1)
+    # positions from sky coordinates have rounding errors: whole pixels stay whole
+    y0, x0 = (math.floor(v - size / 2 + 1 + _ROUNDING) for v in (y, x))
     y0, y1 = max(y0, 0), min(y0 + size, ny)
     x0, x1 = max(x0, 0), min(x0 + size, nx)
     window = (slice(y0, y1), slice(x0, x1))
