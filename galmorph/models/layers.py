@@ -230,7 +230,7 @@ def views(images, n=MOST_VIEWS):
     def turned(image):
         swapped = keras.ops.transpose(image, (0, 2, 1, 3))
         yield image
-        yield keras.ops.flip(image, (1, 2))
+        yield keras.ops.flip(keras.ops.flip(image, 1), 2)
         yield keras.ops.flip(swapped, 1)
         yield keras.ops.flip(swapped, 2)
 

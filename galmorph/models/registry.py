@@ -174,13 +174,18 @@ def _mistake(path, entry):
 
 def _cached(entry):
     """Path of the entry in astropy's download cache, or `None`."""
-    from astropy.utils.data import download_file
+    from astropy.utils.data import CacheMissingWarning, download_file
 
-    try:
-        # without sources it looks into the cache only
-        return download_file(entry.cache_key, cache=True, sources=[], pkgname=PACKAGE)
-    except KeyError:
-        return None
+    with warnings.catch_warnings():
+        # that there is no cache matters, and is told, when a file is to be kept
+        warnings.simplefilter("ignore", CacheMissingWarning)
+        try:
+            # without sources it looks into the cache only
+            return download_file(
+                entry.cache_key, cache=True, sources=[], pkgname=PACKAGE
+            )
+        except KeyError:
+            return None
 
 
 def _evict(entry):

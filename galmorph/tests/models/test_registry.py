@@ -378,6 +378,8 @@ def test_a_corrupted_entry_is_evicted_and_fetched_again(
     assert cached(cache) == []
 
 
+# astropy before 8 says it twice
+@pytest.mark.filterwarnings("ignore:Remote data cache could not be accessed")
 def test_a_cache_that_cannot_be_made_is_done_without(
     server, register, cache, bundle_bytes
 ):
