@@ -59,8 +59,8 @@ class TrainingResult:
 def train(
     data,
     *,
-    name,
     out,
+    name=None,
     scheme="candels",
     architecture="hc15",
     options=None,
@@ -94,10 +94,10 @@ def train(
         a column of fractions for each output. Missing fractions (masked or
         NaN) are left out of the loss. Rows whose ``morph_flags`` say that they
         cannot be classified are left out.
-    name : str
-        Name of the model.
     out : path-like
         Folder of the run.
+    name : str, optional
+        Name of the model; by default that of the folder.
     scheme : str or `~galmorph.core.LabelScheme`, optional
         What the outputs mean.
     architecture : str, optional
@@ -140,7 +140,7 @@ def train(
     ...     20000, seed=1, preprocessor=preprocessor.with_margin(64)
     ... )  # doctest: +SKIP
     >>> result = train(
-    ...     data, name="mine", out="runs/mine", preprocessor=preprocessor, epochs=30
+    ...     data, out="runs/mine", preprocessor=preprocessor, epochs=30
     ... )  # doctest: +SKIP
     """
     from galmorph.models import build, save_bundle
@@ -156,6 +156,7 @@ def train(
     augmentation = Augmentation() if augmentation is None else augmentation
     say = progress or (lambda line: None)
     out = Path(out)
+    name = out.resolve().name if name is None else name
     dataset = as_dataset(data, scheme, groups=groups)
     if dataset.stamps.shape[1] < preprocessor.shape:
         raise ConfigurationError(
