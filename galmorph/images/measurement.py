@@ -22,6 +22,9 @@ __all__ = [
 
 _FWHM_TO_SIGMA = 1 / np.sqrt(8 * np.log(2))
 _N_PIXELS = 5
+# of 400 simulated galaxies 99 % have a Petrosian radius below 1.9 times the reach of
+# their segment; beyond 3 times it is the light of a neighbour that was measured
+_FARTHEST = 3
 _WIDEST_GAP = 6  # pixels; a wider gap of bad pixels may hide anything
 
 
@@ -45,7 +48,7 @@ class Target:
     x, y : float
         Its centre.
     radius : float
-        Petrosian radius; NaN where it was not reached.
+        Petrosian radius; NaN where it was not reached near the segment.
     snr : float
         Signal-to-noise ratio.
     sky, rms : float
@@ -70,6 +73,11 @@ class Target:
     def own(self):
         """Pixels of the target, bool of shape (ny, nx)."""
         return (self.segments == self.label) & (self.segments != 0)
+
+    @property
+    def reach(self):
+        """Largest distance of a pixel of the target from its centre."""
+        return _reach(self.own, self.x, self.y)
 
     @property
     def others(self):
@@ -201,8 +209,15 @@ def measure_target(cutout, config):
         flags |= MorphFlag.RECENTER_LIMIT
         x, y = cutout.x, cutout.y
     radius = petrosian_radius(plane, x, y, mask=(bad | (segments != 0)) & ~own)
+    if radius > _FARTHEST * _reach(own, x, y):
+        radius = np.nan
     snr = _signal_to_noise(plane, own & ~bad, _noise(cutout, scale))
     return Target(plane, bad, segments, label, x, y, radius, snr, sky, rms, int(flags))
+
+
+def _reach(own, x, y):
+    rows, columns = np.nonzero(own)
+    return np.hypot(rows - y, columns - x).max()
 
 
 def _narrow_gaps(bad):

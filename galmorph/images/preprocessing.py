@@ -96,7 +96,8 @@ class Preprocessor:
        Narrow gaps and enclosed holes of bad pixels are interpolated.
     3. Centre: photutils' centre of mass of the segment's positive pixels.
     4. Size: the circular Petrosian radius (`petrosian_radius`) with neighbours
-       left out. Where it is not reached, the segment's largest radius serves.
+       left out. Where it is not reached, or far beyond the segment only, the
+       segment's largest radius serves.
     5. Pixels: separable resampling with a triangle kernel as wide as the larger
        of the two pixels (`resample`), then stretch, then scaling.
 
@@ -326,9 +327,7 @@ class Preprocessor:
             side = self.size_factor * target.radius
         else:
             flags = MorphFlag.PETROSIAN_LIMIT
-            rows, columns = np.nonzero(target.own)
-            reach = np.hypot(rows - target.y, columns - target.x).max()
-            side = self.size_factor * reach
+            side = self.size_factor * target.reach
         return max(float(side), self.min_side), int(flags)
 
     def _too_small(self, cutout, target):

@@ -156,6 +156,19 @@ def test_a_position_far_from_the_centroid_is_kept_and_told():
     assert measured(stamps, "x_centroid") == 70
 
 
+def test_the_light_of_a_large_neighbour_does_not_swell_a_small_target():
+    shape = (300, 300)
+    large = galaxy(150, 150, 300, 25, 1.0, shape)
+    scene = large + noise(shape=shape) + galaxy(150, 225, 30, 1.5, 1.0, shape)
+    segmentation = (large > 30).astype(int)  # its wings are in no segment
+    segmentation[220:231, 145:156] = 2
+    stamps = PREPROCESS(
+        PREPROCESS.cutouts(as_nddata(scene), [150], [225], segmentation=segmentation)
+    )
+    assert "petrosian_limit" in flags_of(stamps)
+    assert measured(stamps, "stamp_side") < 40
+
+
 def test_a_profile_without_an_end_gets_a_substitute_size():
     stamps = stamps_of(galaxy(50, 50, 1000, 60, 1.0) + noise())
     assert {"petrosian_limit", "partial_stamp"} <= flags_of(stamps)
