@@ -43,7 +43,7 @@ copybutton_prompt_is_regexp = True
 
 if tags.has("offline"):  # noqa: F821
     intersphinx_mapping = {}
-    others = "argparse|astropy|enum|galsim|keras|matplotlib|numpy|photutils|scipy"
+    others = "argparse|astropy|enum|galsim|keras|matplotlib|numpy|pathlib|photutils|scipy"
     nitpick_ignore_regex = [(r"py:.*", rf"True|False|None|({others})\..*")]
 else:
     intersphinx_mapping = {
@@ -65,6 +65,7 @@ html_theme_options = {
     "github_url": "https://github.com/galmorph/galmorph",
     "logo": {"text": "galmorph"},
     "navbar_end": ["theme-switcher", "navbar-icon-links"],
+    "header_links_before_dropdown": 7,
     "show_toc_level": 2,
     "footer_start": ["copyright"],
     "footer_end": [],

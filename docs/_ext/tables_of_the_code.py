@@ -7,6 +7,7 @@ import ast
 import contextlib
 import io
 import os
+import re
 from pathlib import Path
 from unittest import mock
 
@@ -103,6 +104,7 @@ class ModuleTable(CodeTable):
                 continue
             text = ast.get_docstring(ast.parse(path.read_text("utf-8")))
             first = " ".join(text.split("\n\n")[0].split())
+            first = re.sub("`+", "``", first)  # names, not links
             name = "/".join(parts).removesuffix("__init__")
             yield f"``{name or 'galmorph'}``", first
 
