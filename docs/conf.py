@@ -43,7 +43,9 @@ copybutton_prompt_is_regexp = True
 
 if tags.has("offline"):  # noqa: F821
     intersphinx_mapping = {}
-    others = "argparse|astropy|enum|galsim|keras|matplotlib|numpy|pathlib|photutils|scipy"
+    others = (
+        "argparse|astropy|enum|galsim|keras|matplotlib|numpy|pathlib|photutils|scipy"
+    )
     nitpick_ignore_regex = [(r"py:.*", rf"True|False|None|({others})\..*")]
 else:
     intersphinx_mapping = {
