@@ -11,10 +11,14 @@ import importlib
 
 _PUBLIC = {
     "DecisionTree": "layers",
+    "GroupConv2D": "symmetry",
+    "GroupPooling": "symmetry",
+    "JoinedParts": "symmetry",
     "Maxout": "layers",
     "ModelBundle": "bundle",
     "ModelEntry": "registry",
     "ModelReport": "registry",
+    "Parts": "symmetry",
     "Predictor": "inference",
     "architectures": "networks",
     "build": "networks",

@@ -6,6 +6,7 @@ Networks by name, for any label scheme.
 from galmorph.core import ConfigurationError, get_scheme
 from galmorph.models._keras import keras
 from galmorph.models.layers import DecisionTree, Maxout
+from galmorph.models.symmetry import GroupConv2D, GroupPooling, JoinedParts, Parts
 
 __all__ = ["architectures", "build"]
 
@@ -18,14 +19,12 @@ def _weights(sigma, bias):
     return {
         "kernel_initializer": _normal(sigma),
         "bias_initializer": keras.initializers.Constant(bias),
-        "dtype": "float32",
     }
 
 
-def _hc15(images, *, maxout=True, dropout=0.5):
-    """The seven layers of HC15; with ``maxout=False`` the dense ones are ReLU."""
+def _convolutions(x):
+    """The four convolutions of Dieleman et al. (2015) and HC15, flattened."""
     layers = keras.layers
-    x = images
     # filters, size, initial sigma, and whether pooling follows
     convolutions = [
         (32, 6, 0.01, True),
@@ -42,37 +41,100 @@ def _hc15(images, *, maxout=True, dropout=0.5):
             **_weights(sigma, 0.1),
         )(x)
         if pool:
-            x = layers.MaxPooling2D(2, name=f"pool{number}", dtype="float32")(x)
-    x = layers.Flatten(name="flatten", dtype="float32")(x)
+            x = layers.MaxPooling2D(2, name=f"pool{number}")(x)
+    return layers.Flatten(name="flatten")(x)
+
+
+def _dense(x, maxout, dropout):
+    """Their two dense layers."""
+    layers = keras.layers
     for number in (1, 2):
         name, weights = f"dense{number}", _weights(0.001, 0.01)
         if maxout:
             x = Maxout(2048, pieces=2, name=name, **weights)(x)
         else:
             x = layers.Dense(2048, activation="relu", name=name, **weights)(x)
-        x = layers.Dropout(dropout, name=f"dropout{number}", dtype="float32")(x)
+        x = layers.Dropout(dropout, name=f"dropout{number}")(x)
     return x
+
+
+def _hc15(images, *, maxout=True, dropout=0.5):
+    """The seven layers of HC15; with ``maxout=False`` the dense ones are ReLU."""
+    return _dense(_convolutions(images), maxout, dropout)
+
+
+def _dieleman15(images, *, maxout=True, dropout=0.5, part=45, crop=69):
+    """The same convolutions on sixteen turned parts, all seen by the dense layers."""
+    layers = keras.layers
+    x = Parts(part, min(crop, images.shape[1]), name="parts")(images)
+    x = _convolutions(x)
+    return _dense(JoinedParts(name="joined")(x), maxout, dropout)
+
+
+def _p4m_resnet(images, *, widths=(4, 8, 16), features=64, dropout=0.3):
+    """
+    Residual network of group convolutions, for images of any size.
+
+    Kernels and pooling windows are even where the maps are even and odd where
+    they are odd, so that they lie symmetrically and nothing is lost at an edge.
+    """
+    layers = keras.layers
+
+    def activated(x, name):
+        # one scale for the eight orientations of a channel
+        _, height, width, channels = x.shape
+        x = layers.Reshape((height, 8 * width, channels // 8), name=f"{name}_split")(x)
+        x = layers.BatchNormalization(momentum=0.9, name=f"{name}_norm")(x)
+        x = layers.Reshape((height, width, channels), name=f"{name}_joined")(x)
+        return layers.ReLU(name=f"{name}_relu")(x)
+
+    odd = images.shape[1] % 2
+    x = GroupConv2D(widths[0], 5 if odd else 6, strides=2, lift=True, name="stem")(
+        images
+    )
+    x = activated(x, "stem")
+    for number, width in enumerate(widths, 1):
+        if number > 1:
+            window = 3 if x.shape[1] % 2 else 2
+            x = layers.MaxPooling2D(window, 2, name=f"pool{number}")(x)
+            x = GroupConv2D(width, 3, padding="same", name=f"widen{number}")(x)
+            x = activated(x, f"widen{number}")
+        y = GroupConv2D(width, 3, padding="same", name=f"conv{number}a")(x)
+        y = activated(y, f"conv{number}a")
+        y = GroupConv2D(width, 3, padding="same", name=f"conv{number}b")(y)
+        x = activated(layers.Add(name=f"add{number}")([x, y]), f"conv{number}b")
+    x = GroupConv2D(features, 1, name="features")(
+        layers.GlobalAveragePooling2D(keepdims=True, name="mean")(x)
+    )
+    x = GroupPooling(name="invariants")(activated(x, "features"))
+    return layers.Dropout(dropout, name="dropout")(x)
 
 
 def _dense_ann(images, *, units=(512, 256, 128), dropout=0.0):
     """Fully connected baseline; the sizes are this package's choice."""
     layers = keras.layers
-    x = layers.Flatten(name="flatten", dtype="float32")(images)
+    x = layers.Flatten(name="flatten")(images)
     for number, width in enumerate(units, 1):
         x = layers.Dense(
             width,
             activation="relu",
             kernel_initializer="he_normal",
             name=f"dense{number}",
-            dtype="float32",
         )(x)
         if dropout:
-            x = layers.Dropout(dropout, name=f"dropout{number}", dtype="float32")(x)
+            x = layers.Dropout(dropout, name=f"dropout{number}")(x)
     return x
 
 
-_ARCHITECTURES = {"dense_ann": _dense_ann, "hc15": _hc15}
-_OUTPUT = {"hc15": lambda: _weights(0.01, 0.1), "dense_ann": lambda: _weights(0.01, 0)}
+_ARCHITECTURES = {
+    "dense_ann": _dense_ann,
+    "dieleman15": _dieleman15,
+    "hc15": _hc15,
+    "p4m_resnet": _p4m_resnet,
+}
+_PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
+# bias of the output layer where it is not 0
+_OUTPUT_BIAS = {"dieleman15": 0.1, "hc15": 0.1}
 
 
 def architectures():
@@ -87,13 +149,19 @@ def architectures():
     --------
     >>> from galmorph.models import architectures
     >>> architectures()
-    ['dense_ann', 'hc15']
+    ['dense_ann', 'dieleman15', 'hc15', 'p4m_resnet']
     """
     return sorted(_ARCHITECTURES)
 
 
 def build(
-    architecture, n_outputs=None, input_shape=(45, 45, 1), *, scheme=None, **options
+    architecture,
+    n_outputs=None,
+    input_shape=(45, 45, 1),
+    *,
+    scheme=None,
+    precision="float32",
+    **options,
 ):
     """
     Make an untrained network.
@@ -102,12 +170,17 @@ def build(
     Dieleman, Willett & Dambre (2015, MNRAS 450, 1441): convolutions of 32 filters
     of 6x6 pixels, 64 of 5x5, 128 of 3x3 and 128 of 3x3, with pooling by 2 after
     all but the third, then two dense layers of 2048 maxout units with dropout.
+    ``'dieleman15'`` is that of the latter: the same convolutions look at sixteen
+    parts of an image (`Parts`), and the dense layers at all of them.
+    ``'p4m_resnet'`` is a residual network whose convolutions are equivariant under
+    rotation by 90 degrees and mirroring (`GroupConv2D`), so that its fractions are
+    the same for all eight views of a stamp; it has less than 0.1 million weights.
     ``'dense_ann'`` is a fully connected baseline of three ReLU layers.
 
     Parameters
     ----------
     architecture : str
-        ``'hc15'`` or ``'dense_ann'``.
+        One of `architectures`.
     n_outputs : int, optional
         Number of outputs; by default that of the scheme.
     input_shape : tuple of int, optional
@@ -115,10 +188,16 @@ def build(
     scheme : str or `~galmorph.core.LabelScheme`, optional
         What the outputs mean. With questions, they obey its decision tree
         (`DecisionTree`); else each is a fraction by itself (sigmoid).
+    precision : str, optional
+        Keras's name of the precision of the computation, such as
+        ``'mixed_bfloat16'``; weights and outputs are always float32.
     **options
         For ``'hc15'``: ``maxout`` (default `True`; `False` for ReLU) and
-        ``dropout`` (0.5). For ``'dense_ann'``: ``units`` (512, 256, 128) and
-        ``dropout`` (0).
+        ``dropout`` (0.5). For ``'dieleman15'`` also ``part`` (45) and ``crop``
+        (69), the sides of a part and of what the parts cover. For
+        ``'p4m_resnet'``: ``widths`` (4, 8, 16), the channels of an orientation
+        at each resolution, ``features`` (64) and ``dropout`` (0.3). For
+        ``'dense_ann'``: ``units`` (512, 256, 128) and ``dropout`` (0).
 
     Returns
     -------
@@ -164,20 +243,29 @@ def build(
         raise ConfigurationError(
             f"input_shape: expected height, width and bands; found {tuple(input_shape)}"
         )
+    if precision not in _PRECISIONS:
+        raise ConfigurationError(
+            f"precision: found {precision!r}; choose one of {_PRECISIONS}"
+        )
     images = keras.Input(tuple(input_shape), name="stamps", dtype="float32")
+    usual = keras.config.dtype_policy()
     try:
+        keras.config.set_dtype_policy(precision)
         features = body(images, **options)
     except (ValueError, TypeError) as error:
         raise ConfigurationError(
             f"{architecture!r} cannot be built with input_shape={tuple(input_shape)}"
             f" and {options}: {str(error).strip().splitlines()[0]}"
         ) from error
+    finally:
+        keras.config.set_dtype_policy(usual)
     tree = scheme is not None and bool(scheme.questions)
     outputs = keras.layers.Dense(
         n_outputs,
         activation="linear" if tree else "sigmoid",
         name="output",
-        **_OUTPUT[architecture](),
+        **_weights(0.01, _OUTPUT_BIAS.get(architecture, 0)),
+        dtype="float32",
     )(features)
     if tree:
         outputs = DecisionTree(scheme, name="tree", dtype="float32")(outputs)
