@@ -11,10 +11,10 @@ import tempfile
 
 __all__ = ["keras"]
 
-# what TensorFlow says at import whatever its log level
+# what TensorFlow says whatever its log level, also that there is no GPU driver (303)
 _NOISE = re.compile(
     rb"(WARNING: All log messages before absl::InitializeLog|[IW]\d{4} |"
-    rb"E\d{4} .*Unable to register cu)"
+    rb"E\d{4} .*(Unable to register cu|failed call to cuInit.*\(303\)$))"
 )
 
 
@@ -46,3 +46,9 @@ def _quiet():
 
 with _quiet():
     import keras
+
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow
+
+        # it looks for GPUs now, not in the middle of the work
+        tensorflow.config.list_physical_devices()
