@@ -65,7 +65,6 @@ def _hc15(images, *, maxout=True, dropout=0.5):
 
 def _dieleman15(images, *, maxout=True, dropout=0.5, part=45, crop=69):
     """The same convolutions on sixteen turned parts, all seen by the dense layers."""
-    layers = keras.layers
     x = Parts(part, min(crop, images.shape[1]), name="parts")(images)
     x = _convolutions(x)
     return _dense(JoinedParts(name="joined")(x), maxout, dropout)

@@ -12,12 +12,14 @@ from astropy import units as u
 from astropy.table import QTable
 
 import galmorph
-from galmorph.core import ConfigurationError
+from galmorph.core import ConfigurationError, MissingDependencyError
 
 __all__ = [
     "check_is_free",
+    "draw_history",
     "history_table",
     "open_folder",
+    "predictions_table",
     "progress_line",
     "run_metrics",
     "write_json",
@@ -76,9 +78,15 @@ def _versions():
     return versions
 
 
-def history_table(history, scheme):
-    """One row per epoch, with the errors of the outputs by name."""
-    table = QTable(rows=[_flat(entry, scheme) for entry in history])
+def history_table(histories, scheme):
+    """One row per member and epoch, with the errors of the outputs by name."""
+    table = QTable(
+        rows=[
+            {"member": member, **_flat(entry, scheme)}
+            for member, history in enumerate(histories, 1)
+            for entry in history
+        ]
+    )
     if len(table):
         table["seconds"].unit = u.s
     return table
@@ -94,6 +102,26 @@ def _flat(entry, scheme):
     return {**entry, **named}
 
 
+def draw_history(history, folder):
+    """The history as a figure, where matplotlib is installed."""
+    from galmorph.visualization import history_figure
+
+    try:
+        figure = history_figure(history)
+    except MissingDependencyError:
+        return
+    figure.savefig(folder / "history.png")
+
+
+def predictions_table(dataset, rows, predicted, scheme):
+    """True and predicted fractions of some objects, with their rows in the data."""
+    table = QTable({"row": rows})
+    for i, output in enumerate(scheme.outputs):
+        table[f"true_{output}"] = dataset.labels[rows, i]
+        table[output] = predicted[:, i].astype(np.float32)
+    return table
+
+
 def progress_line(entry, epochs):
     """An epoch as a line of text."""
     return (
@@ -103,7 +131,7 @@ def progress_line(entry, epochs):
     )
 
 
-def run_metrics(history, parts, scores, parameters):
+def run_metrics(histories, parts, scores, parameters):
     """Scores and figures of a run as plain data."""
 
     def plain(table):
@@ -117,18 +145,20 @@ def run_metrics(history, parts, scores, parameters):
             for row in table
         }
 
-    best = min(history, key=lambda entry: entry["val_rmse"])
-    seconds = sum(entry["seconds"] for entry in history)
+    best = [min(h, key=lambda entry: entry["val_rmse"]) for h in histories]
+    entries = [entry for history in histories for entry in history]
     return {
         **{part: plain(table) for part, table in scores.items()},
-        "galaxies": {part: len(data) for part, data in parts.items()},
+        "galaxies": {part: len(rows) for part, rows in parts.items()},
         "parameters": int(parameters),
-        "epochs": len(history),
-        "best_epoch": best["epoch"],
-        "seconds": round(seconds, 1),
+        "members": len(histories),
+        "epochs": [len(history) for history in histories],
+        "best_epoch": [entry["epoch"] for entry in best],
+        "seconds": round(sum(entry["seconds"] for entry in entries), 1),
         "images_per_second": round(
-            float(np.median([entry["images_per_second"] for entry in history])), 1
+            float(np.median([entry["images_per_second"] for entry in entries])), 1
         ),
+        "waiting": round(float(np.median([e["waiting"] for e in entries])), 4),
     }
 
 

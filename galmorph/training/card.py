@@ -51,7 +51,7 @@ def model_card(settings, metrics, scheme):
         f" {training['optimizer']} with a learning rate of"
         f" {training['learning_rate']:g} ({training['schedule']}), batches of"
         f" {training['batch_size']}, seed {training['seed']}. The weights are those"
-        f" of epoch {metrics['best_epoch']} of {metrics['epochs']}.",
+        f" of epoch {_list(metrics['best_epoch'])} of {_list(metrics['epochs'])}.",
         "",
         f"Augmentation: {_plain(settings['augmentation'])}.",
         "",
@@ -95,6 +95,10 @@ def _data(data):
 
 def _options(options):
     return f"({_plain(options)}) " if options else ""
+
+
+def _list(numbers):
+    return ", ".join(str(number) for number in numbers)
 
 
 def _size_rule(preprocessing):

@@ -30,6 +30,10 @@ class TrainingConfig:
         Training stops after so many epochs without a better validation RMSE.
     batch_size : int, optional
         Number of stamps per step.
+    loss : {'mse', 'binomial'}, optional
+        ``'mse'``: the mean squared error of the fractions, as HC15.
+        ``'binomial'``: the likelihood of the votes, in which a galaxy counts by
+        their number, where that is known.
     optimizer : {'adam', 'sgd'}, optional
         ``'sgd'`` has a Nesterov momentum of 0.9, as in Dieleman et al. (2015,
         MNRAS 450, 1441).
@@ -38,9 +42,32 @@ class TrainingConfig:
     schedule : {'cosine', 'steps', 'constant'}, optional
         ``'cosine'``: falls as half a cosine to zero. ``'steps'``: a tenth
         after 60 and a hundredth after 85 per cent of the epochs.
+    weight_decay : float, optional
+        Decoupled weight decay (Loshchilov & Hutter 2019, arXiv:1711.05101), for
+        ``'adam'`` only.
+    ema : float, optional
+        Momentum of a running average of the weights over the steps, which then
+        is what is validated and kept; 0 for none.
     validation, test : float, optional
         Shares of the galaxies that choose the epoch and that are scored once
         at the end.
+    members : int, optional
+        Number of networks that are trained, with seeds that follow each other,
+        and whose fractions are averaged.
+    folds : bool, optional
+        Whether each member has validation galaxies of its own, so that all
+        galaxies that are not tested train the most members; else they share
+        one split.
+    views : int, optional
+        Number of flipped and rotated views, 1 to 8, over which the finished
+        model averages.
+    freeze : bool, optional
+        With weights to start from: whether only the output layer learns.
+    trunk_rate : float, optional
+        With weights to start from: factor of the learning rate in all but the
+        output layer.
+    precision : str, optional
+        Precision of the computation, see `galmorph.models.build`.
     jit_compile : bool or 'auto', optional
         Whether the backend compiles the training step as a whole (XLA);
         ``'auto'`` leaves it to Keras.
@@ -61,15 +88,25 @@ class TrainingConfig:
     epochs: int = 30
     patience: int = 8
     batch_size: int = 64
+    loss: str = "mse"
     optimizer: str = "adam"
     learning_rate: float = 3e-4
     schedule: str = "cosine"
+    weight_decay: float = 0.0
+    ema: float = 0.0
     validation: float = 0.1
     test: float = 0.1
+    members: int = 1
+    folds: bool = False
+    views: int = 1
+    freeze: bool = False
+    trunk_rate: float = 1.0
+    precision: str = "float32"
     jit_compile: bool | str = False
 
     def __post_init__(self):
         choices = {
+            "loss": ("mse", "binomial"),
             "optimizer": ("adam", "sgd"),
             "schedule": ("cosine", "steps", "constant"),
             "jit_compile": (True, False, "auto"),
@@ -79,15 +116,33 @@ class TrainingConfig:
                 raise ConfigurationError(
                     f"{name}: found {getattr(self, name)!r}; choose one of {allowed}"
                 )
-        for name in ("epochs", "patience", "batch_size"):
+        for name in ("epochs", "patience", "batch_size", "members", "views"):
             _check_integer(name, getattr(self, name), least=1)
         _check_integer("seed", self.seed, least=0)
-        for name in ("learning_rate", "validation", "test"):
+        for name in ("learning_rate", "validation"):
             value = getattr(self, name)
             if not 0 < value < 1:
                 raise ConfigurationError(
                     f"{name}: found {value!r}; it must lie between 0 and 1"
                 )
+        for name in ("test", "ema", "weight_decay"):
+            value = getattr(self, name)
+            if not 0 <= value < 1:
+                raise ConfigurationError(
+                    f"{name}: found {value!r}; it must be at least 0 and less than 1"
+                )
+        if not 0 < self.trunk_rate <= 1:
+            raise ConfigurationError(
+                f"trunk_rate: found {self.trunk_rate!r}; it must be above 0 and at"
+                " most 1"
+            )
+        if self.weight_decay and self.optimizer != "adam":
+            raise ConfigurationError(
+                f"weight_decay: it goes with the optimizer 'adam'; found"
+                f" {self.optimizer!r}"
+            )
+        if self.folds and self.members < 2:
+            raise ConfigurationError("folds: they need two members or more")
         if self.validation + self.test >= 1:
             raise ConfigurationError(
                 "validation, test: nothing is left to train with; found"

@@ -11,7 +11,7 @@ import numpy as np
 from galmorph.core import ConfigurationError
 from galmorph.images import NOT_CLASSIFIED
 
-__all__ = ["Dataset", "as_dataset", "stratified_split"]
+__all__ = ["Dataset", "as_dataset", "split", "stratified_split"]
 
 
 @dataclass
@@ -28,6 +28,11 @@ class Dataset:
     groups : `~numpy.ndarray`, optional
         Array of shape (n,): objects of one group, such as copies of one
         galaxy, are never on two sides of a split.
+    votes : `~numpy.ndarray`, optional
+        Numbers of votes behind the labels, of shape (n,) or (n, outputs).
+    test : `~numpy.ndarray`, optional
+        Array of bool of shape (n,): the objects to test with, where that is given
+        and not left to a random split.
 
     Examples
     --------
@@ -41,6 +46,8 @@ class Dataset:
     stamps: np.ndarray
     labels: np.ndarray
     groups: np.ndarray | None = None
+    votes: np.ndarray | None = None
+    test: np.ndarray | None = None
 
     def __len__(self):
         return len(self.stamps)
@@ -58,25 +65,30 @@ class Dataset:
         -------
         data : `Dataset`
         """
-        groups = None if self.groups is None else self.groups[rows]
-        return Dataset(self.stamps[rows], self.labels[rows], groups)
+        others = (self.groups, self.votes, self.test)
+        return Dataset(
+            self.stamps[rows],
+            self.labels[rows],
+            *(None if values is None else values[rows] for values in others),
+        )
 
     def fingerprint(self):
         """
-        SHA-256 of the stamps and labels.
+        SHA-256 of the stamps and labels, and of what else is given.
 
         Returns
         -------
         digest : str
         """
         digest = hashlib.sha256()
-        for array in (self.stamps, self.labels):
+        others = [a for a in (self.votes, self.test) if a is not None]
+        for array in (self.stamps, self.labels, *others):
             digest.update(str((array.shape, array.dtype.str)).encode())
             digest.update(np.ascontiguousarray(array).view(np.uint8).data)
         return digest.hexdigest()
 
 
-def as_dataset(data, scheme, *, groups=None):
+def as_dataset(data, scheme, *, groups=None, votes=None, test_rows=None):
     """
     Check stamps and a table and join them.
 
@@ -88,6 +100,11 @@ def as_dataset(data, scheme, *, groups=None):
     scheme : `~galmorph.core.LabelScheme`
     groups : str or array_like, optional
         Column of the table, or n values, that say what belongs together.
+    votes : str or array_like, optional
+        Column of the table, or values of shape (n,) or (n, outputs): numbers of
+        votes behind the labels.
+    test_rows : str or array_like of bool, optional
+        Column of the table, or n values: the objects to test with.
 
     Returns
     -------
@@ -129,17 +146,93 @@ def as_dataset(data, scheme, *, groups=None):
             "data: labels must be fractions between 0 and 1; found values from"
             f" {np.nanmin(labels):.3g} to {np.nanmax(labels):.3g}"
         )
-    if isinstance(groups, str):
-        if groups not in table.colnames:
-            raise ConfigurationError(
-                f"groups: the table has no column {groups!r}; found {table.colnames}"
-            )
-        groups = np.asarray(table[groups])
-    dataset = Dataset(stamps, labels, None if groups is None else np.asarray(groups))
+    given = {"groups": groups, "votes": votes, "test_rows": test_rows}
+    groups, votes, test = (_column(name, table, given[name]) for name in given)
+    test = None if test is None else test.astype(bool)
+    dataset = Dataset(stamps, labels, groups, votes, test)
     usable = np.isfinite(labels).any(axis=1)
     if "morph_flags" in table.colnames:
         usable &= (np.asarray(table["morph_flags"]) & NOT_CLASSIFIED) == 0
     return dataset if usable.all() else dataset.take(usable)
+
+
+def _column(name, table, values):
+    """Values given by name or as they are."""
+    if isinstance(values, str):
+        if values not in table.colnames:
+            raise ConfigurationError(
+                f"{name}: the table has no column {values!r}; found {table.colnames}"
+            )
+        values = table[values]
+    if values is None:
+        return None
+    values = np.asarray(values)
+    if len(values) != len(table):
+        raise ConfigurationError(
+            f"{name}: found {len(values)} values for {len(table)} rows"
+        )
+    return values
+
+
+def split(dataset, config):
+    """
+    Divide objects into the parts of a run and of each of its members.
+
+    Parameters
+    ----------
+    dataset : `Dataset`
+    config : `TrainingConfig`
+        Its ``validation``, ``test``, ``members``, ``folds`` and ``seed``.
+
+    Returns
+    -------
+    parts : dict of `~numpy.ndarray`
+        Indices of the objects for ``'training'``, ``'validation'`` and
+        ``'test'``. With folds, an object is in both of the first two.
+    members : list of tuple of `~numpy.ndarray`
+        For each member, what it is trained and validated with.
+
+    Raises
+    ------
+    ConfigurationError
+        If there are too few objects.
+    """
+    if dataset.test is not None:
+        rest, test = np.flatnonzero(~dataset.test), np.flatnonzero(dataset.test)
+        if not len(test):
+            raise ConfigurationError("test_rows: there are none")
+    else:
+        shares = [1 - config.test, config.test]
+        rest, test = stratified_split(
+            dataset.labels, shares, seed=config.seed, groups=dataset.groups
+        )
+    if config.folds:
+        shares = [1 / config.members] * config.members
+    else:
+        part = config.validation
+        if dataset.test is None:
+            part /= 1 - config.test
+        shares = [1 - part, part]
+    groups = None if dataset.groups is None else dataset.groups[rest]
+    dealt = stratified_split(
+        dataset.labels[rest], shares, seed=config.seed, groups=groups
+    )
+    dealt = [rest[rows] for rows in dealt]
+    if config.folds:
+        members = [(np.setdiff1d(rest, fold), fold) for fold in dealt]
+        parts = {"training": rest, "validation": rest, "test": test}
+    else:
+        members = [tuple(dealt)] * config.members
+        parts = {"training": dealt[0], "validation": dealt[1], "test": test}
+    empty = [name for name in parts if not len(parts[name])]
+    if not config.test and dataset.test is None:
+        empty.remove("test")
+    if empty or not all(len(rows) for pair in members for rows in pair):
+        raise ConfigurationError(
+            f"data: {len(dataset)} galaxies are too few: none is left for the"
+            f" {', '.join(empty) or 'validation'} part"
+        )
+    return parts, members
 
 
 def stratified_split(labels, shares, *, seed, groups=None):

@@ -12,13 +12,14 @@ import numpy as np
 from astropy.table import QTable
 
 from galmorph.core import ConfigurationError, get_scheme
-from galmorph.evaluation import fit_error_calibration, metrics_table
+from galmorph.evaluation import fit_error_calibration, metrics_table, rmse
 from galmorph.images import Preprocessor
 from galmorph.tables import write_table
 from galmorph.training._records import (
     check_is_free,
     history_table,
     open_folder,
+    predictions_table,
     progress_line,
     run_metrics,
     write_json,
@@ -26,12 +27,13 @@ from galmorph.training._records import (
 from galmorph.training.augmentation import Augmentation
 from galmorph.training.card import model_card
 from galmorph.training.config import TrainingConfig, read_config
-from galmorph.training.datasets import as_dataset, stratified_split
+from galmorph.training.datasets import as_dataset, split
 from galmorph.training.trainer import fit, predict
 
 __all__ = ["TrainingResult", "train", "train_from_config"]
 
 _HISTORY, _METRICS = "history.ecsv", "metrics.json"
+_PREDICTIONS = "predictions.ecsv"
 _CACHE, _TRUTH = "simulation.npz", "simulation.ecsv"
 
 
@@ -62,11 +64,14 @@ def train(
     out,
     name=None,
     scheme="candels",
-    architecture="hc15",
+    architecture=None,
     options=None,
     preprocessor=None,
     augmentation=None,
     groups=None,
+    votes=None,
+    test_rows=None,
+    start_from=None,
     description="",
     source=None,
     resume=False,
@@ -81,8 +86,10 @@ def train(
     one that is scored once at the end. The folder of the run gets
 
     - ``config.json``: all settings, versions, and the SHA-256 of the data;
-    - ``history.ecsv``: a row per epoch, written after each;
-    - ``checkpoint.npz``: what the next epoch needs;
+    - ``history.ecsv``: a row per epoch and member, written after each epoch;
+    - ``history.png``: the same as a figure, where matplotlib is installed;
+    - ``member-1`` and so on: what the member's next epoch needs;
+    - ``predictions.ecsv``: true and predicted fractions of the test part;
     - ``metrics.json``: the scores;
     - ``bundle``: the model bundle, with its card.
 
@@ -101,7 +108,8 @@ def train(
     scheme : str or `~galmorph.core.LabelScheme`, optional
         What the outputs mean.
     architecture : str, optional
-        Name of the network, see `galmorph.models.build`.
+        Name of the network, see `galmorph.models.build`; by default that of
+        ``start_from``, or ``'hc15'``.
     options : dict, optional
         Options of the network.
     preprocessor : `~galmorph.images.Preprocessor`, optional
@@ -111,6 +119,16 @@ def train(
     groups : str or array_like, optional
         Column of the table, or n values: rows of one group, such as copies of
         one galaxy, are never on two sides of the split.
+    votes : str or array_like, optional
+        Column of the table, or values of shape (n,) or (n, outputs): numbers of
+        votes behind the fractions, which the binomial loss counts by.
+    test_rows : str or array_like of bool, optional
+        Column of the table, or n values: the galaxies to test with, instead of
+        a random share.
+    start_from : path-like or `~galmorph.models.ModelBundle`, optional
+        Start with the weights of this model. It may have other outputs: then
+        the output layer is new. It also gives the architecture, its options and
+        the preprocessor, unless told.
     description, source : str and dict, optional
         For the card and the record: what the model is, and its data.
     resume : bool, optional
@@ -143,8 +161,7 @@ def train(
     ...     data, out="runs/mine", preprocessor=preprocessor, epochs=30
     ... )  # doctest: +SKIP
     """
-    from galmorph.models import build, save_bundle
-    from galmorph.models._keras import keras
+    from galmorph.models import save_bundle
 
     try:
         training = TrainingConfig(**training)
@@ -152,84 +169,219 @@ def train(
         known = list(asdict(TrainingConfig()))
         raise ConfigurationError(f"{error}; known are {known}") from error
     scheme = get_scheme(scheme)
-    preprocessor = replace(preprocessor or Preprocessor(), margin=0)
-    augmentation = Augmentation() if augmentation is None else augmentation
     say = progress or (lambda line: None)
     out = Path(out)
     name = out.resolve().name if name is None else name
-    dataset = as_dataset(data, scheme, groups=groups)
+    start = _Start(start_from)
+    architecture, options = start.architecture(architecture, options)
+    preprocessor = replace(start.preprocessor(preprocessor), margin=0)
+    augmentation = Augmentation() if augmentation is None else augmentation
+    dataset = as_dataset(data, scheme, groups=groups, votes=votes, test_rows=test_rows)
     if dataset.stamps.shape[1] < preprocessor.shape:
         raise ConfigurationError(
             f"data: found stamps of {dataset.stamps.shape[1]} pixels; the network"
             f" sees {preprocessor.shape}"
         )
-    keras.utils.set_random_seed(training.seed)
-    input_shape = (preprocessor.shape, preprocessor.shape, dataset.stamps.shape[3])
-    model = build(
-        architecture, scheme=scheme, input_shape=input_shape, **(options or {})
-    )
-    parts = _split(dataset, training)
+    network = {
+        "architecture": architecture,
+        "scheme": scheme,
+        "input_shape": (
+            preprocessor.shape,
+            preprocessor.shape,
+            dataset.stamps.shape[3],
+        ),
+        "options": options,
+    }
+    parts, members = split(dataset, training)
     settings = {
         "model": {
             "name": name,
             "architecture": architecture,
-            "options": dict(options or {}),
+            "options": options,
             "scheme": scheme.to_dict(),
             "description": description,
+            "start_from": start.sha256,
         },
         "data": {**(source or {"source": "arrays"}), "sha256": dataset.fingerprint()},
         "preprocessing": preprocessor.to_dict(),
         "training": asdict(training),
         "augmentation": asdict(augmentation),
     }
+    # what is wrong with the network is told before anything is written
+    start.give(_built(network, training), scheme, 0, training)
     open_folder(out, settings, resume)
+    models, histories = [], []
 
     def report(history):
-        write_table(history_table(history, scheme), out / _HISTORY, overwrite=True)
-        say(progress_line(history[-1], training.epochs))
+        told = [*histories, history]
+        write_table(history_table(told, scheme), out / _HISTORY, overwrite=True)
+        member = f"member {len(told)}, " if training.members > 1 else ""
+        say(member + progress_line(history[-1], training.epochs))
 
-    history = fit(
-        model,
-        parts["training"],
-        parts["validation"],
-        out,
-        config=training,
-        augmentation=augmentation,
-        resume=resume,
-        report=report,
-    )
-    _round_to_half(model)
-    predicted = {
-        part: predict(model, parts[part].stamps) for part in ("validation", "test")
-    }
+    for number, (rows, validation) in enumerate(members):
+        folder = out / f"member-{number + 1}"
+        folder.mkdir(exist_ok=True)
+        model, history = _train_member(
+            network,
+            dataset.take(rows),
+            dataset.take(validation),
+            folder,
+            number=number,
+            config=replace(training, seed=training.seed + number),
+            augmentation=augmentation,
+            start=start,
+            resume=resume,
+            report=report,
+        )
+        models.append(model)
+        histories.append(history)
+    history = history_table(histories, scheme)
+    predicted = _predictions(models, dataset, parts, members, training.views)
     scores = {
-        part: metrics_table(parts[part].labels, predicted[part], scheme)
-        for part in predicted
+        part: metrics_table(dataset.labels[rows], predicted[part], scheme)
+        for part, rows in parts.items()
+        if part in predicted
     }
-    metrics = run_metrics(history, parts, scores, model.count_params())
+    metrics = run_metrics(histories, parts, scores, models[0].count_params())
+    if training.members > 1 and len(parts["test"]):
+        test = dataset.take(parts["test"])
+        metrics["test_rmse_of_members"] = [
+            float(rmse(test.labels, predict(model, test.stamps))) for model in models
+        ]
     write_json(out / _METRICS, metrics)
+    if len(parts["test"]):
+        write_table(
+            predictions_table(dataset, parts["test"], predicted["test"], scheme),
+            out / _PREDICTIONS,
+            overwrite=True,
+        )
     bundle = save_bundle(
         out / "bundle",
-        [model],
+        models,
         name=name,
-        scheme=scheme,
         preprocessor=preprocessor.to_dict(),
-        architecture=architecture,
-        input_shape=input_shape,
-        options=options,
         card=model_card(settings, metrics, scheme),
         calibration=fit_error_calibration(
-            parts["validation"].labels, predicted["validation"], scheme
+            dataset.labels[parts["validation"]], predicted["validation"], scheme
         ),
         training={key: settings[key] for key in ("data", "training", "augmentation")},
+        views=training.views,
+        weights_dtype="float16" if _is_large(models[0]) else "float32",
         overwrite=True,
+        **network,
     )
-    test = metrics["test"]["all"]
+    scored = metrics["test"] if "test" in metrics else metrics["validation"]
     say(
-        f"test RMSE {test['rmse']:.4f} +- {test['rmse_err']:.4f} of {test['n']}"
-        f" galaxies (always the mean: {test['rmse_mean']:.4f}); bundle: {bundle}"
+        f"{'test' if 'test' in metrics else 'validation'} RMSE"
+        f" {scored['all']['rmse']:.4f} +- {scored['all']['rmse_err']:.4f} of"
+        f" {scored['all']['n']} galaxies (always the mean:"
+        f" {scored['all']['rmse_mean']:.4f}); bundle: {bundle}"
     )
-    return TrainingResult(bundle, history_table(history, scheme), metrics)
+    return TrainingResult(bundle, history, metrics)
+
+
+class _Start:
+    """The weights to start from, if any."""
+
+    def __init__(self, bundle):
+        from galmorph.models import ModelBundle, load_bundle
+
+        if bundle is not None and not isinstance(bundle, ModelBundle):
+            bundle = load_bundle(bundle)
+        self._bundle = bundle
+        self.sha256 = None if bundle is None else bundle.sha256
+
+    def architecture(self, name, options):
+        if self._bundle is None:
+            return name or "hc15", dict(options or {})
+        found = self._bundle.config["architecture"]
+        if name not in (None, found["name"]):
+            raise ConfigurationError(
+                f"architecture: found {name!r}; the model to start from is a"
+                f" {found['name']!r}"
+            )
+        return found["name"], {**found["options"], **(options or {})}
+
+    def preprocessor(self, given):
+        if given is not None or self._bundle is None:
+            return given or Preprocessor()
+        return Preprocessor.from_dict(self._bundle.preprocessing)
+
+    def give(self, model, scheme, number, training):
+        """Copy the weights that fit; rates of those that are to learn slowly."""
+        if self._bundle is None:
+            return {}
+        networks = self._bundle.models()
+        source = networks[number % len(networks)]
+        known = {layer.name: layer for layer in source.layers}
+        same = self._bundle.scheme == scheme
+        rates = {}
+        for layer in model.layers:
+            if layer.name == "output" and not same:
+                continue
+            values = known[layer.name].get_weights() if layer.name in known else []
+            if [value.shape for value in values] != [w.shape for w in layer.weights]:
+                raise ConfigurationError(
+                    f"start_from: the layer {layer.name!r} of"
+                    f" {self._bundle.name!r} does not fit: the stamps must have the"
+                    " same shape"
+                )
+            layer.set_weights(values)
+            if layer.name != "output":
+                layer.trainable = not training.freeze
+                rates |= {w.path: training.trunk_rate for w in layer.weights}
+        return rates if training.trunk_rate < 1 and not training.freeze else {}
+
+
+def _train_member(
+    network, training_part, validation, folder, *, number, config, start, **how
+):
+    from galmorph.models._keras import keras
+
+    keras.utils.set_random_seed(config.seed)
+    model = _built(network, config)
+    rates = start.give(model, network["scheme"], number, config)
+    history = fit(
+        model, training_part, validation, folder, config=config, rates=rates, **how
+    )
+    if _is_large(model):
+        _round_to_half(model)
+    return model, history
+
+
+def _built(network, config):
+    from galmorph.models import build
+
+    options = {key: network[key] for key in ("scheme", "input_shape")}
+    return build(
+        network["architecture"],
+        precision=config.precision,
+        **options,
+        **network["options"],
+    )
+
+
+def _is_large(model):
+    """Whether the bundle keeps the weights in half precision."""
+    return model.count_params() > 2_000_000
+
+
+def _predictions(models, dataset, parts, members, views):
+    """Mean fractions of the members; in validation, of those that did not see it."""
+    predicted = {}
+    if len(parts["test"]):
+        test = dataset.stamps[parts["test"]]
+        predicted["test"] = np.mean(
+            [predict(model, test, views=views) for model in models], axis=0
+        )
+    total = np.zeros(dataset.labels.shape)
+    count = np.zeros((len(dataset), 1))
+    for model, (_, rows) in zip(models, members, strict=True):
+        total[rows] += predict(model, dataset.stamps[rows], views=views)
+        count[rows] += 1
+    rows = parts["validation"]
+    predicted["validation"] = total[rows] / count[rows]
+    return predicted
 
 
 def train_from_config(path, *, out=None, resume=False, progress=None):
@@ -335,24 +487,6 @@ def _simulated(config, folder, resume, say):
         np.savez(file, stamps=stamps, made_from=np.array(made_from))
     os.replace(part, cache)
     return stamps, table
-
-
-def _split(dataset, training):
-    shares = {
-        "training": 1 - training.validation - training.test,
-        "validation": training.validation,
-        "test": training.test,
-    }
-    rows = stratified_split(
-        dataset.labels, list(shares.values()), seed=training.seed, groups=dataset.groups
-    )
-    for part, found in zip(shares, rows, strict=True):
-        if not len(found):
-            raise ConfigurationError(
-                f"data: {len(dataset)} galaxies are too few: none is left for the"
-                f" {part} part"
-            )
-    return {part: dataset.take(found) for part, found in zip(shares, rows, strict=True)}
 
 
 def _round_to_half(model):

@@ -6,37 +6,57 @@ The loop that trains one network, and can go on after it was interrupted.
 import json
 import os
 import time
+from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 
+from galmorph.core import ConfigurationError
 from galmorph.evaluation import rmse
 from galmorph.training.augmentation import augment
+from galmorph.training.losses import LOSSES, masked_mse, targets
 
 __all__ = ["fit", "learning_rate", "predict"]
 
 _CHECKPOINT = "checkpoint.npz"
+_AHEAD = min(os.cpu_count() or 1, 8)  # batches that are made in advance
 # shares of the epochs after which the learning rate is a tenth, a hundredth
 _STEPS = (0.6, 0.85)
 
 
-def _masked_mse(truth, predicted):
+def _optimizer(config, rates):
+    """The optimizer; ``rates`` are factors of the learning rate by variable."""
     from galmorph.models._keras import keras
 
-    ops = keras.ops
-    known = ops.isfinite(truth)
-    square = ops.square(predicted - ops.where(known, truth, 0.0))
-    known = ops.cast(known, square.dtype)
-    return ops.sum(square * known) / ops.maximum(ops.sum(known), 1.0)
+    options = {"learning_rate": config.learning_rate}
+    if config.ema:
+        options |= {"use_ema": True, "ema_momentum": config.ema}
+    if config.optimizer == "adam":
+        kind = keras.optimizers.Adam
+        if config.weight_decay:
+            kind = keras.optimizers.AdamW
+            options["weight_decay"] = config.weight_decay
+    else:
+        kind = keras.optimizers.SGD
+        options |= {"momentum": 0.9, "nesterov": True}
+    if not rates:
+        return kind(**options)
+    if keras.backend.backend() == "torch":
+        raise ConfigurationError(
+            "trunk_rate: with torch all layers learn at one rate; use another backend"
+        )
+
+    class Layerwise(kind):
+        def update_step(self, gradient, variable, learning_rate):
+            factor = rates.get(variable.path, 1.0)
+            super().update_step(gradient, variable, learning_rate * factor)
+
+    return Layerwise(**options)
 
 
-def _optimizer(name, learning_rate):
-    from galmorph.models._keras import keras
-
-    if name == "adam":
-        return keras.optimizers.Adam(learning_rate)
-    return keras.optimizers.SGD(learning_rate, momentum=0.9, nesterov=True)
+def _squared_error(truth, predicted):
+    return masked_mse(truth, predicted)
 
 
 def learning_rate(config, epoch):
@@ -77,6 +97,7 @@ def fit(
     *,
     config,
     augmentation=None,
+    rates=None,
     resume=False,
     report=None,
 ):
@@ -86,7 +107,9 @@ def fit(
     Training stops early where the validation RMSE has not fallen for
     ``config.patience`` epochs. After each epoch everything that the next one
     needs is written to ``folder``; random numbers belong to the epoch, so that
-    a run that was interrupted goes on as if it had not been.
+    a run that was interrupted goes on as if it had not been. With
+    ``config.ema`` it is the running average of the weights that is validated
+    and kept.
 
     Parameters
     ----------
@@ -98,6 +121,8 @@ def fit(
     config : `TrainingConfig`
     augmentation : `Augmentation`, optional
         None for `None`.
+    rates : dict, optional
+        Factor of the learning rate for the variables of these paths.
     resume : bool, optional
         Go on from the checkpoint in ``folder``, if there is one.
     report : callable, optional
@@ -108,13 +133,15 @@ def fit(
     history : list of dict
         One entry per epoch: ``epoch``, ``rmse`` of training (with augmentation
         and dropout), ``val_rmse`` and
-        the list ``val_rmse_of`` each output, ``learning_rate``, ``seconds``
-        and ``images_per_second``.
+        the list ``val_rmse_of`` each output, ``learning_rate``, ``seconds``,
+        ``images_per_second`` and ``waiting``, the share of the time in which
+        the network waited for stamps.
     """
     shape = model.input_shape[1]
     model.compile(
-        optimizer=_optimizer(config.optimizer, config.learning_rate),
-        loss=_masked_mse,
+        optimizer=_optimizer(config, rates),
+        loss=LOSSES[config.loss],
+        metrics=[_squared_error],
         jit_compile=config.jit_compile,
     )
     model.optimizer.build(model.trainable_variables)
@@ -127,11 +154,13 @@ def fit(
         rate = learning_rate(config, epoch)
         model.optimizer.learning_rate.assign(rate)
         start = time.monotonic()
-        random = np.random.default_rng([config.seed, epoch])
-        train_rmse, count = _one_epoch(
-            model, training, shape, augmentation, config.batch_size, random
+        train_rmse, count, waiting = _one_epoch(
+            model, training, shape, augmentation, config, epoch
         )
         seconds = time.monotonic() - start
+        if config.ema:
+            latest = _values(model.trainable_variables)
+            model.optimizer.finalize_variable_values(model.trainable_variables)
         predicted = predict(model, validation.stamps)
         history.append(
             {
@@ -142,10 +171,13 @@ def fit(
                 "learning_rate": rate,
                 "seconds": seconds,
                 "images_per_second": count / seconds,
+                "waiting": waiting / seconds,
             }
         )
         if history[-1]["val_rmse"] == min(entry["val_rmse"] for entry in history):
             best = _values(model.variables)
+        if config.ema:
+            _assign(model.trainable_variables, latest)
         _save(checkpoint, model, history, best)
         if report is not None:
             report(history)
@@ -153,7 +185,7 @@ def fit(
     return history
 
 
-def predict(model, stamps, batch_size=256):
+def predict(model, stamps, *, views=1, batch_size=256):
     """
     Outputs of a network for the middle of stamps.
 
@@ -162,6 +194,8 @@ def predict(model, stamps, batch_size=256):
     model : `keras.Model`
     stamps : `~numpy.ndarray`
         Array of shape (n, side, side, bands), with a margin or without.
+    views : int, optional
+        Number of flipped and rotated views that are averaged.
     batch_size : int, optional
         Number of stamps per step.
 
@@ -170,15 +204,24 @@ def predict(model, stamps, batch_size=256):
     outputs : `~numpy.ndarray`
         Array of shape (n, outputs), float32.
     """
+    from galmorph.models import views as flips
+    from galmorph.models._keras import keras
+
     middle = augment(stamps, model.input_shape[1], None, None)
     n = len(middle)
     # a last batch of another size would be compiled for itself
     padding = np.zeros((-n % batch_size, *middle.shape[1:]), np.float32)
     middle = np.concatenate([middle, padding])
-    outputs = [
-        model.predict_on_batch(middle[i : i + batch_size])
-        for i in range(0, len(middle), batch_size)
-    ]
+    outputs = []
+    for first in range(0, len(middle), batch_size):
+        batch = middle[first : first + batch_size]
+        if views == 1:
+            outputs.append(model.predict_on_batch(batch))
+        else:
+            turned = np.asarray(keras.ops.convert_to_numpy(flips(batch, views)))
+            outputs.append(
+                np.mean([model.predict_on_batch(view) for view in turned], axis=0)
+            )
     return np.concatenate(outputs)[:n]
 
 
@@ -187,30 +230,41 @@ def _is_over(history, patience):
     return bool(scores) and len(scores) - 1 - int(np.argmin(scores)) >= patience
 
 
-def _one_epoch(model, training, shape, augmentation, batch_size, random):
-    """Train on every stamp once; the RMSE over the epoch and the number of stamps."""
-    order = random.permutation(len(training))
+def _one_epoch(model, training, shape, augmentation, config, epoch):
+    """Train on every stamp once; RMSE, number of stamps, seconds waited for them."""
+    size = config.batch_size
+    order = np.random.default_rng([config.seed, epoch]).permutation(len(training))
     # whole batches only, so that the network is compiled for one size
-    count = max(len(order) // batch_size, 1)
-    losses = []
+    count = max(len(order) // size, 1)
+    wanted = targets(training.labels, training.votes)
+    squares, waiting = [], 0.0
 
     def batch(i):
-        rows = np.sort(order[i * batch_size : (i + 1) * batch_size])
+        rows = np.sort(order[i * size : (i + 1) * size])
+        # random numbers belong to the batch, whichever thread makes it
+        random = np.random.default_rng([config.seed, epoch, i])
         return (
             augment(training.stamps[rows], shape, augmentation, random),
-            training.labels[rows],
+            wanted[rows],
         )
 
-    # the next batch is made while the network works on this one
-    with ThreadPoolExecutor(1) as ahead:
-        coming = ahead.submit(batch, 0)
+    # the next batches are made while the network works on this one
+    with ThreadPoolExecutor(_AHEAD) as ahead:
+        coming = deque(ahead.submit(batch, i) for i in range(min(_AHEAD, count)))
         for i in range(count):
-            stamps, labels = coming.result()
-            if i + 1 < count:
-                coming = ahead.submit(batch, i + 1)
-            losses.append(float(model.train_on_batch(stamps, labels)))
+            start = time.monotonic()
+            stamps, wanted_here = coming.popleft().result()
+            waiting += time.monotonic() - start
+            if i + _AHEAD < count:
+                coming.append(ahead.submit(batch, i + _AHEAD))
+            scores = model.train_on_batch(stamps, wanted_here, return_dict=True)
+            squares.append(float(scores["_squared_error"]))
             model.reset_metrics()
-    return float(np.sqrt(np.mean(losses))), min(count * batch_size, len(order))
+    return (
+        float(np.sqrt(np.mean(squares))),
+        min(count * size, len(order)),
+        waiting,
+    )
 
 
 def _values(variables):
