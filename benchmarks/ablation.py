@@ -1,0 +1,267 @@
+# Licensed under a 3-clause BSD style license - see licenses/LICENSE.rst
+"""
+What each part of a network and of its training is worth.
+
+One thing is added at a time: to the fully connected baseline and to the network of
+2016 with ReLU come maxout, dropout, augmentation, brightness changes, averages over
+views and over models; then the compact network. Two test beds: galaxies simulated
+as CANDELS sees them (a given test share), and the votes of Galaxy Zoo: CEERS on
+JWST stamps (five-fold cross-validation with the folds of the table), which are
+looked for in the folder that GALMORPH_TEST_DATA names. What is finished is kept in
+--out; started again, it goes on. Prints one table for each bed.
+
+    python benchmarks/ablation.py --out runs/ablation
+"""
+
+import argparse
+import json
+import os
+import shutil
+import sys
+from pathlib import Path
+
+import numpy as np
+from astropy.table import Table, vstack
+
+from galmorph import LabelScheme, Preprocessor
+from galmorph.core import CANDELS
+from galmorph.evaluation import binomial_floor, bootstrap_error, rmse
+from galmorph.images.resampling import resampling_weights
+from galmorph.models import Predictor, load_bundle
+from galmorph.simulation import simulate_stamps
+from galmorph.tables import read_table, write_table
+from galmorph.training import Augmentation, train
+
+NOTHING = Augmentation(
+    rotation=False, flip=False, shift=0, zoom=1, noise=0, brightness=0
+)
+MOVED = Augmentation(shift=3.0, zoom=1.1, noise=0, brightness=0)
+BRIGHTER = Augmentation(shift=3.0, zoom=1.1, noise=0, brightness=0.2)
+
+SLOW = {"learning_rate": 2e-4, "loss": "mse", "batch_size": 32}
+HC15 = {"architecture": "hc15", "shape": 45, "augmentation": NOTHING, **SLOW}
+# each row changes what it names; the averages need no training of their own
+ROWS = {
+    "dense ANN": {**HC15, "architecture": "dense_ann"},
+    "hc15, ReLU": {**HC15, "options": {"maxout": False, "dropout": 0.0}},
+    "+ maxout": {**HC15, "options": {"dropout": 0.0}},
+    "+ dropout": HC15,
+    "+ augmentation": {**HC15, "augmentation": MOVED},
+    "+ brightness": {**HC15, "augmentation": BRIGHTER},
+    "compact": {
+        "architecture": "p4m_resnet",
+        "shape": 64,
+        "augmentation": MOVED,
+        "learning_rate": 2e-3,
+        "loss": "binomial",
+        "batch_size": 32,
+    },
+}
+REPEATED = ("+ augmentation", "compact")  # with several seeds
+GZ_CEERS = LabelScheme(
+    "gz_ceers", ["f_smooth", "f_featured", "f_artifact", "f_merger_or_disturbed"]
+)
+
+
+def say(line):
+    print(line, file=sys.stderr, flush=True)
+
+
+class GalaxyZoo:
+    """Votes of Galaxy Zoo: CEERS for stretched stamps of NIRCam F200W."""
+
+    name, scheme, folds = "gz_ceers", GZ_CEERS, range(5)
+    epochs = {"dense_ann": 30, "hc15": 40, "p4m_resnet": 40}
+
+    def __init__(self, out):
+        folder = Path(os.environ["GALMORPH_TEST_DATA"]) / "gz_ceers_f200w"
+        with np.load(folder / "images.npz") as file:
+            self.images = file["images"]
+        self.table = read_table(folder / "votes.ecsv")
+        merging = np.ma.filled(self.table["total_votes_merging_question"], 0)
+        self.votes = np.stack([self.table["total_votes"]] * 3 + [merging], axis=1)
+
+    def stamps(self, shape):
+        # all of the image, with a little beyond what the smaller networks see
+        side = 53 if shape == 45 else shape
+        n = self.images.shape[1]
+        weights = resampling_weights(n, (n - 1) / 2, n, side)
+        weights /= weights.sum(axis=1, keepdims=True)
+        return weights @ (self.images / np.float32(51)) @ weights.T
+
+    def test_rows(self, fold):
+        return np.asarray(self.table["fold"]) == fold
+
+
+class Simulated:
+    """Simulated galaxies with the fractions that many classifiers would give."""
+
+    name, scheme, folds = "simulated", CANDELS, range(1)
+    epochs = {"dense_ann": 30, "hc15": 30, "p4m_resnet": 30}
+    n, seed = 8000, 2016
+
+    def __init__(self, out):
+        self.out = out
+        self.votes = None
+        self.table = None
+
+    def stamps(self, shape):
+        stamps, truth = self.out / f"stamps-{shape}.npy", self.out / "truth.ecsv"
+        if not stamps.exists():
+            preprocessor = Preprocessor(shape=shape).with_margin(shape * 64 // 45)
+            data, table = simulate_stamps(
+                self.n, seed=self.seed, preprocessor=preprocessor
+            )
+            write_table(table, truth, overwrite=True)
+            np.save(stamps, data)
+        self.table = read_table(truth)
+        return np.load(stamps)
+
+    def test_rows(self, fold):
+        return np.random.default_rng(self.seed).random(self.n) < 0.25
+
+
+def unit(bed, row, seed, fold, stamps, out):
+    """Train one network; its true and predicted fractions, plain and with views."""
+    settings = dict(ROWS[row])
+    shape = settings.pop("shape")
+    name = f"{row}-{seed}-{fold}".replace(", ", "-").replace(" ", "-")
+    done = out / f"{name}.npz"
+    if not done.exists():
+        folder = out / "work" / name
+        result = train(
+            (stamps, bed.table),
+            out=folder,
+            scheme=bed.scheme,
+            votes=bed.votes,
+            test_rows=bed.test_rows(fold),
+            preprocessor=Preprocessor(shape=shape),
+            epochs=bed.epochs[settings["architecture"]],
+            patience=10,
+            seed=seed,
+            resume=folder.exists(),
+            **settings,
+        )
+        found = read_table(folder / "predictions.ecsv")
+        rows = np.asarray(found["row"])
+        first = (stamps.shape[1] - shape) // 2
+        seen = stamps[rows, first : first + shape, first : first + shape]
+        viewed, _ = Predictor(load_bundle(result.bundle), views=8).predict(
+            seen.reshape(len(rows), shape, shape, -1)
+        )
+        history = result.history
+        with open(done.with_suffix(".part"), "wb") as file:
+            np.savez(
+                file,
+                rows=rows,
+                truth=bed.scheme.labels(bed.table)[rows],
+                plain=bed.scheme.labels(found),
+                views=viewed,
+                training=np.asarray(history["rmse"]),
+                validation=np.asarray(history["val_rmse"]),
+                metrics=json.dumps(result.metrics),
+            )
+        os.replace(done.with_suffix(".part"), done)
+        shutil.rmtree(folder)
+        say(f"{bed.name}: {name}: {result.metrics['test']['all']['rmse']:.4f}")
+    with np.load(done) as saved:
+        return {key: saved[key] for key in saved.files}
+
+
+def pooled(units, key):
+    """Truth and mean prediction over all folds, galaxy by galaxy."""
+    rows = np.concatenate([u["rows"] for u in units])
+    order = np.argsort(rows)
+    return (np.concatenate([u[what] for u in units])[order] for what in ("truth", key))
+
+
+def line(name, truth, predicted, units):
+    metrics = [json.loads(str(u["metrics"])) for u in units]
+    return {
+        "row": name,
+        "RMSE": float(rmse(truth, predicted)),
+        "error": float(bootstrap_error(rmse, truth, predicted)),
+        "galaxies": len(truth),
+        "parameters": metrics[0]["parameters"],
+        "seconds": float(np.sum([m["seconds"] for m in metrics])),
+        "images/s": float(np.median([m["images_per_second"] for m in metrics])),
+        "best epoch": float(np.median([np.median(m["best_epoch"]) for m in metrics])),
+    }
+
+
+def measured(bed, out, seeds):
+    """All rows of one bed; those that matter with several seeds."""
+    folder = out / bed.name
+    folder.mkdir(parents=True, exist_ok=True)
+    found, lines, stamps = {}, [], {}
+    for row, settings in ROWS.items():
+        shape = settings["shape"]
+        if shape not in stamps:
+            stamps = {shape: bed.stamps(shape)}
+        for seed in range(1, 1 + (seeds if row in REPEATED else 1)):
+            found[row, seed] = [
+                unit(bed, row, seed, fold, stamps[shape], folder) for fold in bed.folds
+            ]
+    for row in ROWS:
+        used = [key for key in found if key[0] == row]
+        scores = [pooled(found[key], "plain") for key in used]
+        scores = [list(pair) for pair in scores]
+        entry = line(row, *scores[0], found[used[0]])
+        single = [float(rmse(*pair)) for pair in scores]
+        entry["RMSE"] = np.mean(single)
+        entry["spread of seeds"] = np.std(single, ddof=1) if len(used) > 1 else np.nan
+        lines.append(entry)
+        if row not in REPEATED:
+            continue
+        both = [list(pooled(found[key], "views")) for key in used]
+        averages = {
+            "8 views": (both[0], found[used[0]]),
+            f"{len(used)} models": (
+                [scores[0][0], np.mean([p for _, p in scores], axis=0)],
+                [u for key in used for u in found[key]],
+            ),
+            f"{len(used)} models and 8 views": (
+                [both[0][0], np.mean([p for _, p in both], axis=0)],
+                [u for key in used for u in found[key]],
+            ),
+        }
+        for name, (pair, units) in averages.items():
+            lines.append({**line(f"{row}, {name}", *pair, units)})
+    truth = scores[0][0]
+    mean = np.broadcast_to(np.nanmean(truth, axis=0), truth.shape)
+    lines.append({"row": "always the mean", "RMSE": float(rmse(truth, mean))})
+    if bed.votes is not None:
+        labels = bed.scheme.labels(bed.table)
+        noise = [
+            binomial_floor(labels[:, [i]][bed.votes[:, i] > 1], votes[votes > 1])
+            for i, votes in enumerate(bed.votes.T)
+        ]
+        floor = float(np.sqrt(np.mean(np.square(noise))))
+        lines.append({"row": "binomial noise of the votes", "RMSE": floor})
+    table = vstack([Table([entry]) for entry in lines])
+    for name in ("RMSE", "error", "spread of seeds"):
+        table[name].info.format = ".4f"
+    for name in ("seconds", "images/s", "best epoch"):
+        table[name].info.format = ".0f"
+    write_table(table, folder / "table.ecsv", overwrite=True)
+    return table
+
+
+BEDS = {bed.name: bed for bed in (GalaxyZoo, Simulated)}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    parser.add_argument("--out", type=Path, required=True, help="folder to work in")
+    parser.add_argument("--bed", choices=BEDS, nargs="+", default=list(BEDS))
+    parser.add_argument("--seeds", type=int, default=3, help="for rows that matter")
+    args = parser.parse_args()
+    for name in args.bed:
+        (args.out / name).mkdir(parents=True, exist_ok=True)
+        table = measured(BEDS[name](args.out / name), args.out, args.seeds)
+        print(f"\n{name}")
+        table.pprint(max_lines=-1, max_width=-1)
+
+
+if __name__ == "__main__":
+    main()
