@@ -24,7 +24,7 @@ ALLOWED = {
     "simulation": ROADS,
     "evaluation": ROADS,
     "visualization": ROADS,
-    "training": ROADS | {"simulation", "evaluation"},
+    "training": ROADS | {"simulation", "evaluation", "visualization"},
     "cli": ROADS
     | {"classifier", "simulation", "evaluation", "visualization", "training"},
 }
