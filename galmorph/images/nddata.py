@@ -12,7 +12,14 @@ from urllib.error import HTTPError
 import numpy as np
 from astropy import units as u
 from astropy.io import fits
-from astropy.nddata import CCDData, Cutout2D, NDData, StdDevUncertainty
+from astropy.nddata import (
+    CCDData,
+    Cutout2D,
+    InverseVariance,
+    NDData,
+    StdDevUncertainty,
+    VarianceUncertainty,
+)
 from astropy.utils.masked import Masked
 from astropy.wcs import WCS, FITSFixedWarning
 from astropy.wcs.utils import proj_plane_pixel_scales
@@ -27,6 +34,11 @@ _WCS_NAMES = (
     r"NAXIS\d*|WCSAXES|WCSNAME|(CTYPE|CUNIT|CRVAL|CRPIX|CDELT|CROTA)\d+"
     r"|(CD|PC|PV|PS)\d+_\d+|LONPOLE|LATPOLE|RADE(SYS|CSYS)|EQUINOX|EPOCH|MJD-OBS"
 )
+# by the card UTYPE that CCDData writes
+_KINDS = {
+    kind.__name__: kind
+    for kind in (StdDevUncertainty, VarianceUncertainty, InverseVariance)
+}
 _WCS_CARD = re.compile(f"({_WCS_NAMES})$")
 _WCS_OR_SIP_CARD = re.compile(rf"({_WCS_NAMES}|[AB]P?_(ORDER|DMAX|\d+_\d+))$")
 
@@ -64,7 +76,8 @@ def as_nddata(
         before the scale of the world coordinates.
     hdu : int or str, optional
         Which extension of a FITS file or HDUList; the first image in it where
-        it is not given.
+        it is not given. To a first extension belong those called MASK and
+        UNCERT, as CCDData writes them.
     band_axis : int, optional
         The axis of ``image`` along which the bands lie, if it has any.
 
@@ -159,7 +172,7 @@ def _unwrap(image, hdu):
     if isinstance(image, (str, os.PathLike)):
         return _read(image, hdu)
     if isinstance(image, fits.HDUList):
-        return _with_own_header(_unwrap_hdu(_choose(image, hdu, "image"), found))
+        return _with_own_header(_unwrap_list(image, hdu, "image", found))
     if (
         hasattr(image, "header")
         and hasattr(image, "data")
@@ -201,13 +214,30 @@ def _read(path, hdu):
                 "wcs": None,
                 "meta": {},
             }
-            return _unwrap_hdu(_choose(hdus, hdu, path), found)
+            return _unwrap_list(hdus, hdu, path, found)
     except ImageError:
         raise
     except Exception as error:  # what can go wrong depends on the file
         if isinstance(error, HTTPError):
             error.close()
         raise ImageError(f"image: {path} cannot be read as FITS: {error}") from error
+
+
+def _unwrap_list(hdus, hdu, name, found):
+    """An image, with the mask and the uncertainty that CCDData writes beside it."""
+    chosen = _choose(hdus, hdu, name)
+    found = _unwrap_hdu(chosen, found)
+    if chosen is not hdus[0]:
+        return found
+    for extension in hdus[1:]:
+        if not extension.is_image or extension.shape != chosen.shape:
+            continue
+        if extension.name == "MASK":
+            found["mask"] = extension.data != 0
+        elif extension.name == "UNCERT":
+            kind = _KINDS.get(extension.header.get("UTYPE"), StdDevUncertainty)
+            found["uncertainty"] = kind(extension.data)
+    return found
 
 
 def _choose(hdus, hdu, name):

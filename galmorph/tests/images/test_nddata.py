@@ -330,3 +330,17 @@ def test_files_that_are_no_images_are_refused_with_the_reason(tmp_path):
     )
     with pytest.raises(ImageError, match="no image"):
         as_nddata(tmp_path / "table.fits")
+
+
+@pytest.mark.parametrize("kind", [StdDevUncertainty, VarianceUncertainty])
+def test_a_file_of_ccddata_keeps_its_mask_and_uncertainty(tmp_path, kind):
+    pixels = np.arange(20.0).reshape(4, 5)
+    own = pixels == 7
+    image = CCDData(pixels, mask=own, uncertainty=kind(pixels * 0 + 4), unit="adu")
+    image.write(tmp_path / "ccd.fits")
+    read = as_nddata(tmp_path / "ccd.fits")
+    assert np.array_equal(read.mask, own)
+    sigma = 4 if kind is StdDevUncertainty else 2
+    assert np.allclose(read.uncertainty.array, sigma)
+    with fits.open(tmp_path / "ccd.fits") as hdus:
+        assert np.array_equal(as_nddata(hdus).mask, own)
