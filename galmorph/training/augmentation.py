@@ -6,6 +6,7 @@ Random views of the training stamps.
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.ndimage import gaussian_filter
 
 from galmorph.core import ConfigurationError
 
@@ -32,9 +33,19 @@ class Augmentation:
         Largest factor of zoom, log-uniform from its inverse; 1 for none.
     noise : float, optional
         Largest standard deviation of added normal noise, in the units of the
-        stamps, whose target has the peak that the preprocessor gives it.
+        stamps, whose target has the peak that the preprocessor gives it: the
+        stamp as it were in a shallower image.
     brightness : float, optional
         Largest relative change of the stamp's level.
+    contrast : float, optional
+        Largest relative change of the differences from the stamp's mean.
+    blur : float, optional
+        Largest standard deviation, in pixels, of a Gaussian that half of the
+        stamps are convolved with: the same galaxies under a wider PSF.
+    neighbours : float, optional
+        Share of the stamps that get a neighbour: the target of another stamp of
+        the batch, fainter and away from the middle. The brighter of the two
+        counts at each pixel, as stretched values do not add.
 
     Raises
     ------
@@ -54,15 +65,22 @@ class Augmentation:
     zoom: float = 1.3
     noise: float = 0.1
     brightness: float = 0.1
+    contrast: float = 0.0
+    blur: float = 0.0
+    neighbours: float = 0.0
 
     def __post_init__(self):
         if self.zoom < 1:
             raise ConfigurationError(f"zoom: found {self.zoom}; it must be 1 or more")
-        for name in ("shift", "noise", "brightness"):
+        for name in ("shift", "noise", "brightness", "contrast", "blur"):
             if not getattr(self, name) >= 0:
                 raise ConfigurationError(
                     f"{name}: found {getattr(self, name)}; it must be 0 or more"
                 )
+        if not 0 <= self.neighbours <= 1:
+            raise ConfigurationError(
+                f"neighbours: found {self.neighbours}; it must lie between 0 and 1"
+            )
 
 
 def augment(stamps, shape, config, random):
@@ -125,11 +143,47 @@ def augment(stamps, shape, config, random):
         cosine * x - sine * y + (middle + shift_x),
         sine * x + cosine * y + (middle + shift_y),
     )
+    # what is switched off draws no random numbers
+    if config.neighbours:
+        views = _with_neighbours(views, config.neighbours, random)
+    if config.blur:
+        _blur(views, random.uniform(-config.blur, config.blur, n))
     views *= level[..., None]
+    if config.contrast:
+        gain = random.uniform(-config.contrast, config.contrast, n)
+        mean = views.mean(axis=(1, 2, 3), keepdims=True)
+        views += gain.astype(np.float32)[:, None, None, None] * (views - mean)
     if config.noise:
         noise = random.standard_normal(views.shape, dtype=np.float32)
         views += strength[..., None] * noise
     return views
+
+
+def _with_neighbours(views, share, random):
+    """Views with the targets of others put beside those of some."""
+    n, side = views.shape[:2]
+    chosen = np.flatnonzero(random.random(n) < share)
+    others = (chosen + random.integers(1, max(n, 2), len(chosen))) % n
+    angle = random.uniform(0, 2 * np.pi, len(chosen))
+    distance = random.uniform(0.25, 0.5, len(chosen)) * side
+    faintness = random.uniform(0.2, 0.9, len(chosen)).astype(np.float32)
+    crowded = views.copy()
+    for row, other, turn, far, faint in zip(
+        chosen, others, angle, distance, faintness, strict=True
+    ):
+        dx, dy = round(far * np.cos(turn)), round(far * np.sin(turn))
+        into = np.s_[max(dy, 0) : side + min(dy, 0), max(dx, 0) : side + min(dx, 0)]
+        out_of = np.s_[max(-dy, 0) : side - max(dy, 0), max(-dx, 0) : side - max(dx, 0)]
+        place = crowded[row][into]
+        np.maximum(place, faint * views[other][out_of], out=place)
+    return crowded
+
+
+def _blur(views, sigmas):
+    """Convolve those with a sigma above 0, in place."""
+    for view, sigma in zip(views, sigmas, strict=True):
+        if sigma > 0:
+            gaussian_filter(view, (sigma, sigma, 0), output=view, mode="nearest")
 
 
 def _sample(stamps, x, y):

@@ -12,6 +12,9 @@ NOTHING = {
     "zoom": 1.0,
     "noise": 0.0,
     "brightness": 0.0,
+    "contrast": 0.0,
+    "blur": 0.0,
+    "neighbours": 0.0,
 }
 
 
@@ -143,3 +146,42 @@ def test_the_same_seed_gives_the_same_views_and_leaves_the_stamps_alone():
 def test_ranges_that_make_no_sense_are_refused(name, value):
     with pytest.raises(ConfigurationError, match=name):
         Augmentation(**{name: value})
+
+
+def test_contrast_keeps_the_mean_and_scales_the_differences():
+    plain = augment(blob(), 45, only(), random())
+    views = augment(blob(), 45, only(contrast=0.5), random())
+    assert views.mean(axis=(1, 2, 3)) == pytest.approx(plain.mean(axis=(1, 2, 3)))
+    ratio = views.std(axis=(1, 2, 3)) / plain.std(axis=(1, 2, 3))
+    assert 0.5 < ratio.min() < 0.6 and 1.4 < ratio.max() < 1.5
+
+
+def test_blur_widens_half_of_the_stamps_and_keeps_the_flux():
+    plain = augment(blob(), 45, only(), random())
+    views = augment(blob(), 45, only(blur=2.0), random())
+    # a Gaussian of sigma 3 gets one of up to sqrt(3^2 + 2^2)
+    peaks = views.max(axis=(1, 2, 3)) / plain.max(axis=(1, 2, 3))
+    assert np.mean(peaks < 0.999) == pytest.approx(0.5, abs=0.1)
+    assert peaks.min() == pytest.approx(9 / 13, abs=0.03)
+    assert views.sum(axis=(1, 2)) == pytest.approx(plain.sum(axis=(1, 2)), rel=1e-3)
+
+
+def test_neighbours_come_to_a_share_of_the_stamps_and_leave_the_target():
+    stamps = blob(x=0.0)
+    plain = augment(stamps, 45, only(), random())
+    views = augment(stamps, 45, only(neighbours=0.4), random())
+    changed = (views != plain).any(axis=(1, 2, 3))
+    assert changed.mean() == pytest.approx(0.4, abs=0.1)
+    assert (views >= plain).all()
+    middle = np.s_[:, 22, 22, 0]
+    assert views[middle] == pytest.approx(plain[middle])
+    # somewhere away from the middle there is a second peak
+    assert (views[changed] - plain[changed]).max(axis=(1, 2, 3)).min() > 0.1
+
+
+@pytest.mark.parametrize(
+    "part", [{"neighbours": 1.5}, {"blur": -1.0}, {"contrast": -0.1}, {"zoom": 0.5}]
+)
+def test_values_out_of_range_are_named(part):
+    with pytest.raises(ConfigurationError, match=next(iter(part))):
+        only(**part)
