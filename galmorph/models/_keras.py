@@ -14,7 +14,8 @@ __all__ = ["keras"]
 # what TensorFlow says whatever its log level, also that there is no GPU driver (303)
 _NOISE = re.compile(
     rb"(WARNING: All log messages before absl::InitializeLog|[IW]\d{4} |"
-    rb"E\d{4} .*(Unable to register cu|failed call to cuInit.*\(303\)$))"
+    rb"(E\d{4} |[-\d]{10} [.:\d]+: E ).*"
+    rb"(Unable to register cu|failed call to cuInit.*\(303\)$))"
 )
 
 
