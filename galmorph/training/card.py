@@ -5,6 +5,8 @@ The card of a model: what it was made from and how good it is.
 
 __all__ = ["model_card"]
 
+_LOSSES = {"mse": "Mean squared error", "binomial": "Binomial likelihood of the votes"}
+
 
 def model_card(settings, metrics, scheme):
     """
@@ -38,16 +40,14 @@ def model_card(settings, metrics, scheme):
         "## What it was trained with",
         "",
         _data(settings["data"]),
-        f"{galaxies['training']} galaxies to train with, {galaxies['validation']} to"
-        f" choose the epoch and calibrate the errors, {galaxies['test']} to score;"
-        " divided by galaxy, with the same mixture of classes in each part.",
+        _division(galaxies, training),
         "",
         "## How",
         "",
         f"Network `{model['architecture']}` {_options(model['options'])}with"
         f" {metrics['parameters']:,} parameters, on stamps of"
         f" {settings['preprocessing']['shape']} pixels"
-        f" ({_size_rule(settings['preprocessing'])}). Mean squared error,"
+        f" ({_size_rule(settings['preprocessing'])}). {_LOSSES[training['loss']]},"
         f" {training['optimizer']} with a learning rate of"
         f" {training['learning_rate']:g} ({training['schedule']}), batches of"
         f" {training['batch_size']}, seed {training['seed']}. The weights are those"
@@ -57,13 +57,11 @@ def model_card(settings, metrics, scheme):
         "",
         "## How good it is",
         "",
-        f"Scored once, on {metrics['test']['all']['n']} galaxies of the same kind that"
-        " were not used for anything else; errors of the RMSE by bootstrap over the"
-        " galaxies, one training run.",
+        _how_scored(metrics) + " Errors of the RMSE by bootstrap over the galaxies.",
         "",
         "| output | n | RMSE | bias | scatter | RMSE of always the mean |",
         "|---|---|---|---|---|---|",
-        *(_row(output, row) for output, row in metrics["test"].items()),
+        *(_row(output, row) for output, row in _scores(metrics).items()),
         "",
         "## Limits",
         "",
@@ -71,6 +69,43 @@ def model_card(settings, metrics, scheme):
         "",
     ]
     return "\n".join(lines)
+
+
+def _division(galaxies, training):
+    if training["folds"]:
+        first = (
+            f"{galaxies['training']} galaxies in {training['members']} parts; each"
+            " network was trained with all but one of them, which chose the epoch and"
+            " calibrated the errors"
+        )
+    else:
+        first = (
+            f"{galaxies['training']} galaxies to train with, {galaxies['validation']}"
+            " to choose the epoch and calibrate the errors"
+        )
+    return (
+        f"{first}; {galaxies['test']} galaxies to score. Divided by galaxy, with the"
+        " same mixture of classes in each part."
+    )
+
+
+def _scores(metrics):
+    return metrics["test"] if "test" in metrics else metrics["validation"]
+
+
+def _how_scored(metrics):
+    n = _scores(metrics)["all"]["n"]
+    members = metrics["members"]
+    by = "" if members == 1 else f" Fractions are means of {members} networks."
+    if "test" in metrics:
+        return (
+            f"Scored once, on {n} galaxies of the same kind that were not used for"
+            f" anything else.{by}"
+        )
+    return (
+        f"Scored on {n} galaxies, each by the networks that were not trained with it;"
+        " they chose the epoch, so that the scores are a little too good."
+    )
 
 
 def _row(output, row):

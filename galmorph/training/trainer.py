@@ -49,8 +49,10 @@ def _optimizer(config, rates):
 
     class Layerwise(kind):
         def update_step(self, gradient, variable, learning_rate):
-            factor = rates.get(variable.path, 1.0)
-            super().update_step(gradient, variable, learning_rate * factor)
+            # TensorFlow gives its own variable, without a path
+            path = getattr(variable, "path", variable.name.partition(":")[0])
+            learning_rate = learning_rate * rates.get(path, 1.0)
+            super().update_step(gradient, variable, learning_rate)
 
     return Layerwise(**options)
 

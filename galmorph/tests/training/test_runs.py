@@ -3,47 +3,22 @@ import json
 
 import numpy as np
 import pytest
-from astropy.table import Table
 
-from galmorph import LabelScheme, Preprocessor
+from galmorph import Preprocessor
 from galmorph.core import ConfigurationError
 from galmorph.evaluation import rmse
 from galmorph.models import Predictor, load_bundle
 from galmorph.tables import read_table
+from galmorph.tests.training.shapes import (
+    PREPROCESSOR,
+    SETTINGS,
+    SHAPES,
+    shapes,
+    without_times,
+)
 from galmorph.training import train, train_from_config
 
 pytestmark = pytest.mark.filterwarnings("error")
-
-SHAPES = LabelScheme(
-    "shapes", outputs=["f_round", "f_flat"], descriptions=["Round", "Flat"]
-)
-PREPROCESSOR = Preprocessor(shape=16)
-SETTINGS = {
-    "name": "shapes",
-    "scheme": SHAPES,
-    "architecture": "dense_ann",
-    "options": {"units": [24, 12], "dropout": 0.1},
-    "preprocessor": PREPROCESSOR,
-    "description": "Tells round from flat.",
-    "epochs": 4,
-    "seed": 3,
-    "batch_size": 32,
-    "learning_rate": 3e-3,
-    "patience": 4,
-}
-
-
-def shapes(n=400, seed=1, side=24):
-    """Ellipses on noise whose fractions follow from their axis ratios."""
-    random = np.random.default_rng(seed)
-    ratio, angle = random.uniform(0.2, 1, n), random.uniform(0, np.pi, n)
-    grid = np.arange(side) - (side - 1) / 2
-    c, s = np.cos(angle)[:, None, None], np.sin(angle)[:, None, None]
-    major = c * grid + s * grid[:, None]
-    minor = (c * grid[:, None] - s * grid) / ratio[:, None, None]
-    stamps = 5 * np.exp(-(major**2 + minor**2) / 18)
-    stamps += random.normal(0, 0.1, stamps.shape)
-    return stamps.astype(np.float32), Table({"f_round": ratio, "f_flat": 1 - ratio})
 
 
 @pytest.fixture(scope="module")
@@ -110,18 +85,6 @@ def test_the_parts_have_all_galaxies(run):
     galaxies = run[0].metrics["galaxies"]
     assert sum(galaxies.values()) == 400
     assert galaxies["test"] == pytest.approx(40, abs=4)
-
-
-TIMES = ("seconds", "images_per_second", "waiting")
-
-
-def without_times(history):
-    return np.array(
-        [
-            list(row[name] for name in history.colnames if name not in TIMES)
-            for row in history
-        ]
-    )
 
 
 def test_a_run_again_gives_the_same(data, tmp_path):
