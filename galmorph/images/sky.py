@@ -117,8 +117,8 @@ def fill_from_nearest(plane, bad):
     --------
     >>> import numpy as np
     >>> from galmorph.images.sky import fill_from_nearest
-    >>> fill_from_nearest(np.full((3, 3), 2.0), np.eye(3) > 0)[1, 1]
-    np.float64(2.0)
+    >>> float(fill_from_nearest(np.full((3, 3), 2.0), np.eye(3) > 0)[1, 1])
+    2.0
     """
     nearest = ndimage.distance_transform_edt(
         bad, return_distances=False, return_indices=True
