@@ -2,27 +2,33 @@
 """
 Networks learn here.
 
-In: stamps with their vote fractions (`train`), or a TOML file that says what
-to simulate and how to train (`train_from_config`). Out: the folder of a run
+In: stamps with their vote fractions (`train`), or a TOML file that says where
+they come from and how to train (`train_from_config`). Out: the folder of a run
 with its settings, history, scores and model bundle. Keras is imported when a
 network is built, not before.
 """
 
 from galmorph.training.augmentation import Augmentation, augment
-from galmorph.training.config import (
-    RunConfig,
-    SimulationConfig,
-    TrainingConfig,
-    read_config,
-)
+from galmorph.training.config import RunConfig, TrainingConfig, read_config
 from galmorph.training.datasets import Dataset, as_dataset, stratified_split
 from galmorph.training.runs import TrainingResult, train, train_from_config
+from galmorph.training.sources_config import (
+    ArraysConfig,
+    CutoutsConfig,
+    MosaicConfig,
+    SimulationConfig,
+    TableConfig,
+)
 
 __all__ = [
+    "ArraysConfig",
     "Augmentation",
+    "CutoutsConfig",
     "Dataset",
+    "MosaicConfig",
     "RunConfig",
     "SimulationConfig",
+    "TableConfig",
     "TrainingConfig",
     "TrainingResult",
     "as_dataset",

@@ -4,14 +4,25 @@ What a training run is made from, and the TOML files that say so.
 """
 
 import tomllib
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from galmorph.core import ConfigurationError, get_scheme
+from galmorph.core import ConfigurationError, LabelScheme, get_scheme
 from galmorph.images import Preprocessor
+from galmorph.training._sections import (
+    check_integer,
+    check_keys,
+    check_types,
+    read_section,
+)
 from galmorph.training.augmentation import Augmentation
+from galmorph.training.sources_config import (
+    SimulationConfig,
+    TableConfig,
+    read_data,
+)
 
-__all__ = ["RunConfig", "SimulationConfig", "TrainingConfig", "read_config"]
+__all__ = ["RunConfig", "TrainingConfig", "read_config"]
 
 
 @dataclass(frozen=True)
@@ -68,6 +79,9 @@ class TrainingConfig:
         output layer.
     precision : str, optional
         Precision of the computation, see `galmorph.models.build`.
+    devices : sequence of str, optional
+        Devices that share every batch, such as ``('gpu:0', 'gpu:1')``; by default
+        all GPUs that the backend sees, or the CPU.
     jit_compile : bool or 'auto', optional
         Whether the backend compiles the training step as a whole (XLA);
         ``'auto'`` leaves it to Keras.
@@ -102,6 +116,7 @@ class TrainingConfig:
     freeze: bool = False
     trunk_rate: float = 1.0
     precision: str = "float32"
+    devices: list = field(default_factory=list)
     jit_compile: bool | str = False
 
     def __post_init__(self):
@@ -117,8 +132,8 @@ class TrainingConfig:
                     f"{name}: found {getattr(self, name)!r}; choose one of {allowed}"
                 )
         for name in ("epochs", "patience", "batch_size", "members", "views"):
-            _check_integer(name, getattr(self, name), least=1)
-        _check_integer("seed", self.seed, least=0)
+            check_integer(name, getattr(self, name), least=1)
+        check_integer("seed", self.seed, least=0)
         for name in ("learning_rate", "validation"):
             value = getattr(self, name)
             if not 0 < value < 1:
@@ -151,45 +166,6 @@ class TrainingConfig:
 
 
 @dataclass(frozen=True)
-class SimulationConfig:
-    """
-    Which simulated galaxies a run trains with.
-
-    Parameters
-    ----------
-    n : int
-        Number of galaxies.
-    seed : int, optional
-        Seed of the simulation.
-    side : int, optional
-        Side of the stamps in pixels; the margin around what the network sees
-        keeps empty corners out of turned stamps.
-    n_workers : int, optional
-        Number of processes; 0 for all cores. The galaxies do not depend on it.
-
-    Raises
-    ------
-    ConfigurationError
-        If a value is out of its range.
-
-    Examples
-    --------
-    >>> from galmorph.training import SimulationConfig
-    >>> SimulationConfig(n=1000).side
-    64
-    """
-
-    n: int
-    seed: int = 1
-    side: int = 64
-    n_workers: int = 0
-
-    def __post_init__(self):
-        for name, least in {"n": 10, "seed": 0, "side": 1, "n_workers": 0}.items():
-            _check_integer(name, getattr(self, name), least)
-
-
-@dataclass(frozen=True)
 class RunConfig:
     """
     A whole run: data, preprocessing, network and training.
@@ -198,13 +174,13 @@ class RunConfig:
     ----------
     name : str
         Name of the model.
-    data : `SimulationConfig`
+    data : `SimulationConfig`, `ArraysConfig`, `CutoutsConfig` or `MosaicConfig`
     architecture : str, optional
         Name of the network, see `galmorph.models.build`.
     options : dict, optional
         Options of the network.
-    scheme : str, optional
-        Name of the label scheme.
+    scheme : str or `~galmorph.core.LabelScheme`, optional
+        What the outputs mean.
     description : str, optional
         For the model's card: what it is.
     preprocessor : `~galmorph.images.Preprocessor`, optional
@@ -219,10 +195,10 @@ class RunConfig:
     """
 
     name: str
-    data: SimulationConfig
+    data: SimulationConfig | TableConfig
     architecture: str = "hc15"
     options: dict = field(default_factory=dict)
-    scheme: str = "candels"
+    scheme: str | LabelScheme = "candels"
     description: str = ""
     preprocessor: Preprocessor = field(default_factory=Preprocessor)
     training: TrainingConfig = field(default_factory=TrainingConfig)
@@ -236,10 +212,11 @@ class RunConfig:
         -------
         config : dict
         """
-        model = ("name", "architecture", "options", "scheme", "description")
+        model = ("name", "architecture", "options", "description")
         return {
             "model": {name: getattr(self, name) for name in model},
-            "data": {"source": "simulation", **asdict(self.data)},
+            "scheme": get_scheme(self.scheme).to_dict(),
+            "data": self.data.record(),
             "preprocessing": self.preprocessor.to_dict(),
             "training": asdict(self.training),
             "augmentation": asdict(self.augmentation),
@@ -253,18 +230,35 @@ _MODEL_KEYS = {
     "scheme": str,
     "description": str,
 }
+_SCHEME_KEYS = {
+    "name": str,
+    "outputs": list,
+    "descriptions": list,
+    "questions": list,
+    "reference": str,
+}
 
 
 def read_config(path):
     """
     Read the TOML file of a run.
 
-    It has the sections ``[model]`` (``name``, ``architecture``, ``scheme``,
-    ``description`` and a table of ``options``), ``[data]`` (``source =
-    "simulation"`` and the parameters of `SimulationConfig`),
-    ``[preprocessing]`` (those of `~galmorph.images.Preprocessor`),
-    ``[training]`` (`TrainingConfig`) and ``[augmentation]`` (`Augmentation`).
-    Only ``name`` in ``[model]`` and ``n`` in ``[data]`` are required.
+    It has the sections
+
+    - ``[model]``: ``name``, ``architecture``, ``scheme``, ``description`` and a
+      table of ``options``;
+    - ``[scheme]``, for labels of one's own: ``name`` and ``outputs``, perhaps
+      ``descriptions``, ``questions`` and ``reference``, as in
+      `~galmorph.core.LabelScheme`;
+    - ``[data]``: ``source`` and the parameters of `SimulationConfig`
+      (``"simulation"``), `ArraysConfig` (``"arrays"``), `CutoutsConfig`
+      (``"cutouts"``) or `MosaicConfig` (``"mosaic"``);
+    - ``[preprocessing]``: those of `~galmorph.images.Preprocessor`;
+    - ``[training]``: those of `TrainingConfig`;
+    - ``[augmentation]``: those of `Augmentation`.
+
+    Only ``name`` in ``[model]`` and what the source in ``[data]`` needs are
+    required. Names of files are relative to the folder of this file.
 
     Parameters
     ----------
@@ -296,85 +290,62 @@ def read_config(path):
         raise ConfigurationError(f"{path}: cannot be read: {error}") from error
     except tomllib.TOMLDecodeError as error:
         raise ConfigurationError(f"{path}: not valid TOML: {error}") from error
-    known = ("model", "data", "preprocessing", "training", "augmentation")
-    _check_keys(path, "the file", sections, known)
+    known = ("model", "scheme", "data", "preprocessing", "training", "augmentation")
+    check_keys(path, "the file", sections, known)
     for name, section in sections.items():
         if not isinstance(section, dict):
             raise ConfigurationError(f"{path}: {name}: write it as a section [{name}]")
     model = sections.get("model", {})
-    _check_keys(path, "[model]", model, _MODEL_KEYS)
-    _check_types(path, "[model]", model, _MODEL_KEYS)
+    check_keys(path, "[model]", model, _MODEL_KEYS)
+    check_types(path, "[model]", model, _MODEL_KEYS)
     if "name" not in model:
         raise ConfigurationError(f"{path}: [model] needs a name")
-    data = dict(sections.get("data", {}))
-    source = data.pop("source", "simulation")
-    if source != "simulation":
-        raise ConfigurationError(
-            f"{path}: [data] source: found {source!r}; known is 'simulation'. Train"
-            " with labelled stamps of your own by galmorph.training.train"
-        )
-    if "n" not in data:
-        raise ConfigurationError(f"{path}: [data] needs n, the number of galaxies")
+    scheme = _scheme(path, model, sections)
     parts = {
-        "data": _section(path, "data", SimulationConfig, data, ("source",)),
-        "preprocessor": _section(
+        "data": read_data(path, sections.get("data", {}), scheme),
+        "preprocessor": read_section(
             path, "preprocessing", Preprocessor, sections.get("preprocessing", {})
         ),
-        "training": _section(
+        "training": read_section(
             path, "training", TrainingConfig, sections.get("training", {})
         ),
-        "augmentation": _section(
+        "augmentation": read_section(
             path, "augmentation", Augmentation, sections.get("augmentation", {})
         ),
     }
-    try:
-        get_scheme(model.get("scheme", "candels"))
-    except ConfigurationError as error:
-        raise ConfigurationError(f"{path}: [model] {error}") from error
     if parts["data"].side < parts["preprocessor"].shape:
         raise ConfigurationError(
             f"{path}: [data] side: found {parts['data'].side}, which is smaller than"
             f" the network's stamps of {parts['preprocessor'].shape} pixels"
         )
-    return RunConfig(**model, **parts)
+    return RunConfig(**{**model, "scheme": scheme}, **parts)
 
 
-def _section(path, name, kind, values, also_known=()):
-    """Make a dataclass from a section, with errors that name file and key."""
-    types = {entry.name: entry.type for entry in fields(kind)}
-    _check_keys(path, f"[{name}]", values, [*also_known, *types])
-    _check_types(path, f"[{name}]", values, types)
+def _scheme(path, model, sections):
+    """The label scheme: one that is known by name, or that of the section."""
+    own = sections.get("scheme")
+    if own is None:
+        try:
+            return get_scheme(model.get("scheme", "candels"))
+        except ConfigurationError as error:
+            raise ConfigurationError(f"{path}: [model] {error}") from error
+    if "scheme" in model:
+        raise ConfigurationError(
+            f"{path}: the scheme is named in [model] and described in [scheme]; leave"
+            " one out"
+        )
+    check_keys(path, "[scheme]", own, _SCHEME_KEYS)
+    check_types(path, "[scheme]", own, _SCHEME_KEYS)
+    for key in ("name", "outputs"):
+        if key not in own:
+            raise ConfigurationError(f"{path}: [scheme] needs {key}")
+    questions = [{"parent": None, **question} for question in own.get("questions", ())]
     try:
-        return kind(**values)
-    except (ConfigurationError, TypeError) as error:
-        raise ConfigurationError(f"{path}: [{name}] {error}") from error
-
-
-def _check_keys(path, where, values, known):
-    unknown = sorted(set(values) - set(known))
-    if unknown:
+        return LabelScheme.from_dict({**own, "questions": questions})
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{path}: [scheme] {error}") from error
+    except (KeyError, TypeError) as error:
         raise ConfigurationError(
-            f"{path}: {where} has unknown keys {unknown}; known are {list(known)}"
-        )
-
-
-def _check_types(path, where, values, types):
-    for key, value in values.items():
-        expected = types[key]
-        # an integer is as good as the float that it stands for
-        allowed = (int, float) if expected is float else expected
-        right = isinstance(value, allowed)
-        if isinstance(value, bool) and allowed in (int, (int, float)):
-            right = False
-        if not right:
-            name = getattr(expected, "__name__", str(expected))
-            raise ConfigurationError(
-                f"{path}: {where} {key}: expected {name}, found {value!r}"
-            )
-
-
-def _check_integer(name, value, least):
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        raise ConfigurationError(
-            f"{name}: found {value!r}; it must be an integer, {least} or more"
-        )
+            f"{path}: [scheme] questions: each needs text and answers, and the answer"
+            " that leads to it as parent"
+        ) from error

@@ -3,8 +3,6 @@
 A training run: labelled stamps in, a folder with a scored model bundle out.
 """
 
-import json
-import os
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -28,13 +26,13 @@ from galmorph.training.augmentation import Augmentation
 from galmorph.training.card import model_card
 from galmorph.training.config import TrainingConfig, read_config
 from galmorph.training.datasets import as_dataset, split
+from galmorph.training.sources import load
 from galmorph.training.trainer import fit, predict
 
 __all__ = ["TrainingResult", "train", "train_from_config"]
 
 _HISTORY, _METRICS = "history.ecsv", "metrics.json"
 _PREDICTIONS = "predictions.ecsv"
-_CACHE, _TRUTH = "simulation.npz", "simulation.ecsv"
 
 
 @dataclass
@@ -388,8 +386,8 @@ def train_from_config(path, *, out=None, resume=False, progress=None):
     """
     Do the run that a TOML file describes.
 
-    The simulated stamps are kept in the folder of the run, so that a run that
-    was interrupted does not simulate them again.
+    Stamps that were simulated or made from images are kept in the folder of the
+    run, so that a run that was interrupted does not make them again.
 
     Parameters
     ----------
@@ -426,9 +424,8 @@ def train_from_config(path, *, out=None, resume=False, progress=None):
         input_shape=(shape, shape, 1),
         **config.options,
     )
-    data = _simulated(config, out, resume, progress or (lambda line: None))
     return train(
-        data,
+        **load(config, out, resume, progress or (lambda line: None)),
         name=config.name,
         out=out,
         scheme=config.scheme,
@@ -437,56 +434,10 @@ def train_from_config(path, *, out=None, resume=False, progress=None):
         preprocessor=config.preprocessor,
         augmentation=config.augmentation,
         description=config.description,
-        source=_source(config),
         resume=resume,
         progress=progress,
         **asdict(config.training),
     )
-
-
-def _source(config):
-    """What the data depend on, which the number of processes is not."""
-    source = config.to_dict()["data"]
-    del source["n_workers"]
-    return source
-
-
-def _simulated(config, folder, resume, say):
-    """Stamps and truths; read again if the run to resume has made them."""
-    from galmorph.simulation import simulate_stamps
-    from galmorph.tables import read_table
-
-    made_from = json.dumps([_source(config), config.preprocessor.to_dict()])
-    cache, truth = folder / _CACHE, folder / _TRUTH
-    if resume and cache.exists():
-        with np.load(cache, allow_pickle=False) as saved:
-            if str(saved["made_from"]) == made_from:
-                return saved["stamps"], read_table(truth)
-        raise ConfigurationError(
-            f"{cache}: was simulated with other settings; they must be the same to"
-            " resume"
-        )
-    data = config.data
-
-    def report(done):
-        if done == data.n or done % 1024 == 0:
-            say(f"simulated {done} of {data.n} galaxies")
-
-    stamps, table = simulate_stamps(
-        data.n,
-        seed=data.seed,
-        preprocessor=config.preprocessor.with_margin(data.side),
-        n_workers=data.n_workers or None,
-        progress=report,
-    )
-    folder.mkdir(parents=True, exist_ok=True)
-    write_table(table, truth, overwrite=True)
-    # the last to be written: where it is, the table is complete too
-    part = cache.with_suffix(".part")
-    with open(part, "wb") as file:
-        np.savez(file, stamps=stamps, made_from=np.array(made_from))
-    os.replace(part, cache)
-    return stamps, table
 
 
 def _round_to_half(model):
