@@ -125,7 +125,8 @@ def unit(bed, row, seed, fold, stamps, out):
     """Train one network; its true and predicted fractions, plain and with views."""
     settings = dict(ROWS[row])
     shape = settings.pop("shape")
-    name = f"{row}-{seed}-{fold}".replace(", ", "-").replace(" ", "-")
+    name = f"{row}-{seed}-{fold}".replace(", ", "-").replace("+ ", "plus-")
+    name = name.replace(" ", "-")
     done = out / f"{name}.npz"
     if not done.exists():
         folder = out / "work" / name

@@ -8,7 +8,7 @@ import numpy as np
 from galmorph import __version__
 from galmorph.core import BundleError, ConfigurationError, LabelScheme
 
-__all__ = ["CONFIG", "FORMAT", "check_config"]
+__all__ = ["CONFIG", "FORMAT", "check_config", "is_name"]
 
 CONFIG = "config.json"
 """Name of the file."""
@@ -70,7 +70,7 @@ def check_config(config, where):
     for key, kind in _KEYS.items():
         if not isinstance(config[key], kind) or isinstance(config[key], bool):
             refuse(f"{key}: found {config[key]!r}")
-    if not _is_name(config["name"]):
+    if not is_name(config["name"]):
         refuse(f"name: {config['name']!r} has other than letters, digits, . _ and -")
     if config["views"] not in range(1, 9):
         refuse(f"views: expected 1 to 8, found {config['views']}")
@@ -93,7 +93,7 @@ def check_config(config, where):
         if (
             not isinstance(member, dict)
             or set(member) != {"file", "sha256"}
-            or not _is_name(member["file"])
+            or not is_name(member["file"])
             or not member["file"].endswith(".weights.h5")
         ):
             refuse(f"members: found {member!r}")
@@ -106,8 +106,20 @@ def check_config(config, where):
     return scheme
 
 
-def _is_name(name):
-    # ASCII letters, digits, '.', '_' and '-': no separators, no drive, no '..'
+def is_name(name):
+    """
+    Whether a text may name a model or a file of its bundle.
+
+    Parameters
+    ----------
+    name : object
+
+    Returns
+    -------
+    fits : bool
+        ASCII letters, digits, ``.``, ``_`` and ``-`` only: no separators, no
+        drive, no ``..``.
+    """
     return (
         isinstance(name, str)
         and name.isascii()

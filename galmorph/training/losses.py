@@ -45,6 +45,16 @@ def _split(truth, predicted):
     return truth[..., :outputs], truth[..., outputs:]
 
 
+def _shares(losses, weights):
+    """What each object adds to the weighted mean, times the number of objects."""
+    from galmorph.models._keras import keras
+
+    ops = keras.ops
+    total = ops.maximum(ops.sum(weights), 1.0)
+    n = ops.cast(ops.shape(losses)[0], losses.dtype)
+    return ops.sum(losses * weights, axis=-1) * n / total
+
+
 def masked_mse(truth, predicted):
     """
     Mean squared error of the labels that are there, each with the same weight.
@@ -58,24 +68,24 @@ def masked_mse(truth, predicted):
 
     Returns
     -------
-    loss : tensor
-        A number.
+    losses : tensor
+        Shape (n,); their mean is the loss of the batch.
 
     Examples
     --------
     >>> import numpy as np
     >>> from galmorph.training.losses import masked_mse, targets
     >>> truth = targets(np.array([[0.5, np.nan]]))
-    >>> round(float(masked_mse(truth, np.array([[0.7, 0.1]], "f4"))), 3)
-    0.04
+    >>> losses = masked_mse(truth, np.array([[0.7, 0.1]], "f4"))
+    >>> np.asarray(losses).round(3)
+    array([0.04], dtype=float32)
     """
     from galmorph.models._keras import keras
 
     ops = keras.ops
     labels, votes = _split(truth, predicted)
     known = ops.cast(votes > 0, predicted.dtype)
-    square = ops.square(predicted - labels) * known
-    return ops.sum(square) / ops.maximum(ops.sum(known), 1.0)
+    return _shares(ops.square(predicted - labels), known)
 
 
 def masked_binomial(truth, predicted):
@@ -94,16 +104,17 @@ def masked_binomial(truth, predicted):
 
     Returns
     -------
-    loss : tensor
-        A number.
+    losses : tensor
+        Shape (n,); their mean is the loss of the batch.
 
     Examples
     --------
     >>> import numpy as np
     >>> from galmorph.training.losses import masked_binomial, targets
     >>> truth = targets(np.array([[1.0], [0.0]]), np.array([3, 1]))
-    >>> loss = masked_binomial(truth, np.array([[0.75], [0.75]], "f4"))
-    >>> round(float(loss), 4), round(float(-np.log(0.75**3 * 0.25) / 4), 4)
+    >>> losses = masked_binomial(truth, np.array([[0.75], [0.75]], "f4"))
+    >>> loss = float(np.mean(losses))
+    >>> round(loss, 4), round(float(-np.log(0.75**3 * 0.25) / 4), 4)
     (0.5623, 0.5623)
     """
     from galmorph.models._keras import keras
@@ -112,7 +123,7 @@ def masked_binomial(truth, predicted):
     labels, votes = _split(truth, predicted)
     predicted = ops.clip(predicted, 1e-6, 1 - 1e-6)
     likelihood = labels * ops.log(predicted) + (1 - labels) * ops.log(1 - predicted)
-    return -ops.sum(votes * likelihood) / ops.maximum(ops.sum(votes), 1.0)
+    return _shares(-likelihood, votes)
 
 
 LOSSES = {"mse": masked_mse, "binomial": masked_binomial}

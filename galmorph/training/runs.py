@@ -6,12 +6,10 @@ A training run: labelled stamps in, a folder with a scored model bundle out.
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-import numpy as np
 from astropy.table import QTable
 
 from galmorph.core import ConfigurationError, get_scheme
 from galmorph.evaluation import fit_error_calibration, metrics_table, rmse
-from galmorph.images import Preprocessor
 from galmorph.tables import write_table
 from galmorph.training._records import (
     check_is_free,
@@ -26,8 +24,15 @@ from galmorph.training.augmentation import Augmentation
 from galmorph.training.card import model_card
 from galmorph.training.config import TrainingConfig, read_config
 from galmorph.training.datasets import as_dataset, split
+from galmorph.training.members import (
+    Start,
+    built,
+    is_large,
+    predictions,
+    train_member,
+)
 from galmorph.training.sources import load
-from galmorph.training.trainer import fit, predict
+from galmorph.training.trainer import predict
 
 __all__ = ["TrainingResult", "train", "train_from_config"]
 
@@ -160,6 +165,7 @@ def train(
     ... )  # doctest: +SKIP
     """
     from galmorph.models import save_bundle
+    from galmorph.models._config import is_name
 
     try:
         training = TrainingConfig(**training)
@@ -170,7 +176,11 @@ def train(
     say = progress or (lambda line: None)
     out = Path(out)
     name = out.resolve().name if name is None else name
-    start = _Start(start_from)
+    if not is_name(name):
+        raise ConfigurationError(
+            f"name: found {name!r}; use letters, digits, '.', '_' and '-'"
+        )
+    start = Start(start_from)
     architecture, options = start.architecture(architecture, options)
     preprocessor = replace(start.preprocessor(preprocessor), margin=0)
     augmentation = Augmentation() if augmentation is None else augmentation
@@ -206,7 +216,7 @@ def train(
         "augmentation": asdict(augmentation),
     }
     # what is wrong with the network is told before anything is written
-    start.give(_built(network, training), scheme, 0, training)
+    start.give(built(network, training), scheme, 0, training)
     open_folder(out, settings, resume)
     models, histories = [], []
 
@@ -219,7 +229,7 @@ def train(
     for number, (rows, validation) in enumerate(members):
         folder = out / f"member-{number + 1}"
         folder.mkdir(exist_ok=True)
-        model, history = _train_member(
+        model, history = train_member(
             network,
             dataset.take(rows),
             dataset.take(validation),
@@ -234,7 +244,7 @@ def train(
         models.append(model)
         histories.append(history)
     history = history_table(histories, scheme)
-    predicted = _predictions(models, dataset, parts, members, training.views)
+    predicted = predictions(models, dataset, parts, members, training.views)
     scores = {
         part: metrics_table(dataset.labels[rows], predicted[part], scheme)
         for part, rows in parts.items()
@@ -264,7 +274,7 @@ def train(
         ),
         training={key: settings[key] for key in ("data", "training", "augmentation")},
         views=training.views,
-        weights_dtype="float16" if _is_large(models[0]) else "float32",
+        weights_dtype="float16" if is_large(models[0]) else "float32",
         overwrite=True,
         **network,
     )
@@ -276,110 +286,6 @@ def train(
         f" {scored['all']['rmse_mean']:.4f}); bundle: {bundle}"
     )
     return TrainingResult(bundle, history, metrics)
-
-
-class _Start:
-    """The weights to start from, if any."""
-
-    def __init__(self, bundle):
-        from galmorph.models import ModelBundle, load_bundle
-
-        if bundle is not None and not isinstance(bundle, ModelBundle):
-            bundle = load_bundle(bundle)
-        self._bundle = bundle
-        self.sha256 = None if bundle is None else bundle.sha256
-
-    def architecture(self, name, options):
-        if self._bundle is None:
-            return name or "hc15", dict(options or {})
-        found = self._bundle.config["architecture"]
-        if name not in (None, found["name"]):
-            raise ConfigurationError(
-                f"architecture: found {name!r}; the model to start from is a"
-                f" {found['name']!r}"
-            )
-        return found["name"], {**found["options"], **(options or {})}
-
-    def preprocessor(self, given):
-        if given is not None or self._bundle is None:
-            return given or Preprocessor()
-        return Preprocessor.from_dict(self._bundle.preprocessing)
-
-    def give(self, model, scheme, number, training):
-        """Copy the weights that fit; rates of those that are to learn slowly."""
-        if self._bundle is None:
-            return {}
-        networks = self._bundle.models()
-        source = networks[number % len(networks)]
-        known = {layer.name: layer for layer in source.layers}
-        same = self._bundle.scheme == scheme
-        rates = {}
-        for layer in model.layers:
-            if layer.name == "output" and not same:
-                continue
-            values = known[layer.name].get_weights() if layer.name in known else []
-            if [value.shape for value in values] != [w.shape for w in layer.weights]:
-                raise ConfigurationError(
-                    f"start_from: the layer {layer.name!r} of"
-                    f" {self._bundle.name!r} does not fit: the stamps must have the"
-                    " same shape"
-                )
-            layer.set_weights(values)
-            if layer.name != "output":
-                layer.trainable = not training.freeze
-                rates |= {w.path: training.trunk_rate for w in layer.weights}
-        return rates if training.trunk_rate < 1 and not training.freeze else {}
-
-
-def _train_member(
-    network, training_part, validation, folder, *, number, config, start, **how
-):
-    from galmorph.models._keras import keras
-
-    keras.utils.set_random_seed(config.seed)
-    model = _built(network, config)
-    rates = start.give(model, network["scheme"], number, config)
-    history = fit(
-        model, training_part, validation, folder, config=config, rates=rates, **how
-    )
-    if _is_large(model):
-        _round_to_half(model)
-    return model, history
-
-
-def _built(network, config):
-    from galmorph.models import build
-
-    options = {key: network[key] for key in ("scheme", "input_shape")}
-    return build(
-        network["architecture"],
-        precision=config.precision,
-        **options,
-        **network["options"],
-    )
-
-
-def _is_large(model):
-    """Whether the bundle keeps the weights in half precision."""
-    return model.count_params() > 2_000_000
-
-
-def _predictions(models, dataset, parts, members, views):
-    """Mean fractions of the members; in validation, of those that did not see it."""
-    predicted = {}
-    if len(parts["test"]):
-        test = dataset.stamps[parts["test"]]
-        predicted["test"] = np.mean(
-            [predict(model, test, views=views) for model in models], axis=0
-        )
-    total = np.zeros(dataset.labels.shape)
-    count = np.zeros((len(dataset), 1))
-    for model, (_, rows) in zip(models, members, strict=True):
-        total[rows] += predict(model, dataset.stamps[rows], views=views)
-        count[rows] += 1
-    rows = parts["validation"]
-    predicted["validation"] = total[rows] / count[rows]
-    return predicted
 
 
 def train_from_config(path, *, out=None, resume=False, progress=None):
@@ -438,9 +344,3 @@ def train_from_config(path, *, out=None, resume=False, progress=None):
         progress=progress,
         **asdict(config.training),
     )
-
-
-def _round_to_half(model):
-    """Give the weights the precision of the bundle, so that it is what is scored."""
-    for weight in model.weights:
-        weight.assign(weight.numpy().astype(np.float16).astype(np.float32))

@@ -100,6 +100,7 @@ def fit(
     config,
     augmentation=None,
     rates=None,
+    judge=None,
     resume=False,
     report=None,
 ):
@@ -125,6 +126,9 @@ def fit(
         None for `None`.
     rates : dict, optional
         Factor of the learning rate for the variables of these paths.
+    judge : `keras.Model`, optional
+        A network of the same kind that predicts for the one that learns, where
+        that is spread over several devices; it is left with the best weights.
     resume : bool, optional
         Go on from the checkpoint in ``folder``, if there is one.
     report : callable, optional
@@ -140,6 +144,8 @@ def fit(
         the network waited for stamps.
     """
     shape = model.input_shape[1]
+    judge = judge or model
+    spread = judge is not model
     model.compile(
         optimizer=_optimizer(config, rates),
         loss=LOSSES[config.loss],
@@ -147,6 +153,10 @@ def fit(
         jit_compile=config.jit_compile,
     )
     model.optimizer.build(model.trainable_variables)
+    put_averages = model.optimizer.finalize_variable_values
+    if spread:
+        # `fit` would go on with the averages after every epoch
+        model.optimizer.finalize_variable_values = lambda variables: None
     checkpoint = Path(folder) / _CHECKPOINT
     history, best = [], _values(model.variables)
     if resume and checkpoint.exists():
@@ -157,13 +167,15 @@ def fit(
         model.optimizer.learning_rate.assign(rate)
         start = time.monotonic()
         train_rmse, count, waiting = _one_epoch(
-            model, training, shape, augmentation, config, epoch
+            model, training, shape, augmentation, config, epoch, spread
         )
         seconds = time.monotonic() - start
         if config.ema:
             latest = _values(model.trainable_variables)
-            model.optimizer.finalize_variable_values(model.trainable_variables)
-        predicted = predict(model, validation.stamps)
+            put_averages(model.trainable_variables)
+        if spread:
+            _assign(judge.variables, _values(model.variables))
+        predicted = predict(judge, validation.stamps)
         history.append(
             {
                 "epoch": epoch + 1,
@@ -183,7 +195,7 @@ def fit(
         _save(checkpoint, model, history, best)
         if report is not None:
             report(history)
-    _assign(model.variables, best)
+    _assign(judge.variables, best)
     return history
 
 
@@ -232,14 +244,16 @@ def _is_over(history, patience):
     return bool(scores) and len(scores) - 1 - int(np.argmin(scores)) >= patience
 
 
-def _one_epoch(model, training, shape, augmentation, config, epoch):
+def _one_epoch(model, training, shape, augmentation, config, epoch, spread):
     """Train on every stamp once; RMSE, number of stamps, seconds waited for them."""
+    from galmorph.models._keras import keras
+
     size = config.batch_size
     order = np.random.default_rng([config.seed, epoch]).permutation(len(training))
     # whole batches only, so that the network is compiled for one size
     count = max(len(order) // size, 1)
     wanted = targets(training.labels, training.votes)
-    squares, waiting = [], 0.0
+    waiting = 0.0
 
     def batch(i):
         rows = np.sort(order[i * size : (i + 1) * size])
@@ -250,23 +264,39 @@ def _one_epoch(model, training, shape, augmentation, config, epoch):
             wanted[rows],
         )
 
-    # the next batches are made while the network works on this one
-    with ThreadPoolExecutor(_AHEAD) as ahead:
-        coming = deque(ahead.submit(batch, i) for i in range(min(_AHEAD, count)))
-        for i in range(count):
-            start = time.monotonic()
-            stamps, wanted_here = coming.popleft().result()
-            waiting += time.monotonic() - start
-            if i + _AHEAD < count:
-                coming.append(ahead.submit(batch, i + _AHEAD))
-            scores = model.train_on_batch(stamps, wanted_here, return_dict=True)
+    def batches():
+        # the next ones are made while the network works on this one
+        nonlocal waiting
+        with ThreadPoolExecutor(_AHEAD) as ahead:
+            coming = deque(ahead.submit(batch, i) for i in range(min(_AHEAD, count)))
+            for i in range(count):
+                start = time.monotonic()
+                found = coming.popleft().result()
+                waiting += time.monotonic() - start
+                if i + _AHEAD < count:
+                    coming.append(ahead.submit(batch, i + _AHEAD))
+                yield found
+
+    if spread and keras.backend.backend() == "tensorflow":
+        # Keras deals a batch out to the devices in `fit` only, TensorFlow where it
+        # knows the size
+        import tensorflow as tf
+
+        first = batch(0)
+        data = tf.data.Dataset.from_generator(
+            batches,
+            output_signature=tuple(tf.TensorSpec(a.shape, a.dtype) for a in first),
+        )
+        fitted = model.fit(data, steps_per_epoch=count, epochs=1, verbose=0)
+        square = fitted.history["_squared_error"][0]
+    else:
+        squares = []
+        for stamps, labels in batches():
+            scores = model.train_on_batch(stamps, labels, return_dict=True)
             squares.append(float(scores["_squared_error"]))
             model.reset_metrics()
-    return (
-        float(np.sqrt(np.mean(squares))),
-        min(count * size, len(order)),
-        waiting,
-    )
+        square = np.mean(squares)
+    return float(np.sqrt(square)), min(count * size, len(order)), waiting
 
 
 def _values(variables):

@@ -196,6 +196,7 @@ def test_steps_may_be_compiled_as_a_whole(data, tmp_path):
         ({"epoch": 3}, "'epoch'.*known are.*'epochs'"),
         ({"optimizer": "lion"}, "lion"),
         ({"architecture": "vgg"}, "vgg"),
+        ({"name": "+ maxout"}, "name: found '\\+ maxout'"),
         ({"options": {"width": 3}}, "width"),
         ({"preprocessor": Preprocessor()}, "24 pixels"),
         ({"scheme": "candels"}, "f_spheroid"),
