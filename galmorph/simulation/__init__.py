@@ -7,6 +7,7 @@ votes that people would give (`simulate_galaxies`, `simulate_stamps`), or a
 whole mosaic with its truth (`simulate_field`). Nothing here needs a network.
 """
 
+from galmorph.simulation.calibration import fit_calibration
 from galmorph.simulation.fields import SimulatedField, simulate_field
 from galmorph.simulation.galaxies import (
     SimulatedGalaxies,
@@ -16,23 +17,47 @@ from galmorph.simulation.galaxies import (
 from galmorph.simulation.instruments import WFC3_F160W, Instrument
 from galmorph.simulation.statistics import (
     REAL_CORRELATIONS,
+    REAL_LEVELS,
+    REAL_MAJORITIES,
     REAL_STATISTICS,
+    REAL_TICKED,
     compare_votes,
+    draw_few_votes,
+    energy_distance,
+    restore_votes,
+    vote_statistics,
 )
-from galmorph.simulation.votes import draw_votes, fit_calibration, vote_fractions
+from galmorph.simulation.visibility import Visible, see
+from galmorph.simulation.votes import (
+    Calibration,
+    draw_ticks,
+    draw_votes,
+    vote_fractions,
+)
 
 __all__ = [
     "REAL_CORRELATIONS",
+    "REAL_LEVELS",
+    "REAL_MAJORITIES",
     "REAL_STATISTICS",
+    "REAL_TICKED",
     "WFC3_F160W",
+    "Calibration",
     "Instrument",
     "SimulatedField",
     "SimulatedGalaxies",
+    "Visible",
     "compare_votes",
+    "draw_few_votes",
+    "draw_ticks",
     "draw_votes",
+    "energy_distance",
     "fit_calibration",
+    "restore_votes",
+    "see",
     "simulate_field",
     "simulate_galaxies",
     "simulate_stamps",
     "vote_fractions",
+    "vote_statistics",
 ]

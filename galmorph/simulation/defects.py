@@ -5,9 +5,10 @@ Artifacts that make an object impossible to classify.
 
 import numpy as np
 
-from galmorph.simulation.rendering import render
+from galmorph.simulation.population import draw_galaxy
+from galmorph.simulation.rendering import add_object, render
 
-__all__ = ["DEFECTS", "add_defect"]
+__all__ = ["DEFECTS", "add_blend", "add_defect"]
 
 
 def _trail(image, instrument, x, y, rms, random):
@@ -37,13 +38,21 @@ def _bright_star(image, instrument, x, y, rms, random):
     return image + render(star, instrument, image.shape[0], x, y, random)
 
 
+def _nothing(image, instrument, x, y, rms, random):
+    return image
+
+
 DEFECTS = {
     "trail": _trail,
     "hot_pixels": _hot_pixels,
     "edge": _edge,
     "bright_star": _bright_star,
+    "blend": _nothing,
 }
-"""Kinds of artifacts: a satellite's trail, hot pixels, a chip's edge, glare."""
+"""Kinds of artifacts: a satellite's trail, hot pixels, a chip's edge, glare.
+
+Of a blend the other objects are light, not an artifact: `add_blend` adds them.
+"""
 
 
 def add_defect(image, defect, instrument, x, y, rms, random):
@@ -80,3 +89,28 @@ def add_defect(image, defect, instrument, x, y, rms, random):
     True
     """
     return DEFECTS[defect](image, instrument, x, y, rms, random)
+
+
+def add_blend(image, truth, instrument, x, y, random):
+    """
+    Add bright objects that hide the one that is meant.
+
+    Parameters
+    ----------
+    image : `~numpy.ndarray`
+        Image without noise; changed in place.
+    truth : dict
+        Parameters of the object that is hidden.
+    instrument : `~galmorph.simulation.Instrument`
+    x, y : float
+        Its position in 0-based pixels.
+    random : `numpy.random.Generator`
+    """
+    reach = max(1.5 * truth["half_light_radius"], 2 * instrument.psf_fwhm)
+    for _ in range(random.integers(2, 5)):
+        other = draw_galaxy(random, "disk" if random.random() < 0.5 else "spheroid")
+        other["magnitude"] = truth["magnitude"] + random.uniform(-2.0, 0.0)
+        distance = random.uniform(0.4, 1.2) * reach / instrument.pixel_scale
+        phase = random.uniform(0, 2 * np.pi)
+        x2, y2 = x + distance * np.cos(phase), y + distance * np.sin(phase)
+        add_object(image, other, instrument, x2, y2, random)

@@ -22,9 +22,11 @@ from galmorph.simulation.galaxies import (
     as_truth_table,
     check_instrument,
     random_of,
+    seen_columns,
 )
 from galmorph.simulation.population import draw_galaxy
-from galmorph.simulation.rendering import add_object
+from galmorph.simulation.rendering import draw_object, overlap
+from galmorph.simulation.visibility import see
 from galmorph.simulation.votes import vote_fractions
 from galmorph.tables import write_table
 
@@ -165,23 +167,27 @@ def simulate_field(
         raise ConfigurationError(
             f"n_sources: found {n_sources!r}; it must be 0 or more"
         )
-    image = np.zeros((ny, nx))
+    image, objects = np.zeros((ny, nx)), []
     brightest, segmentation = np.full((ny, nx), rms), np.zeros((ny, nx), np.int32)
-    rows, positions = [], []
     for label in range(1, n_sources + 1):
         random = random_of(seed, label)
-        truth = draw_galaxy(random)
+        truth = draw_galaxy(random, magnitudes=instrument.magnitudes)
         if truth["defect"]:
             # artifacts belong to images of one object
             truth.update(kind="disk", artifact=0.0, defect="")
-        fractions = vote_fractions(truth, instrument, rms, random)
         x, y = random.uniform(-0.5, nx - 0.5), random.uniform(-0.5, ny - 0.5)
-        positions.append((x, y))
-        rows.append({"index": label, **fractions, **truth, "sky_rms": rms})
-        window, drawn = add_object(image, truth, instrument, x, y, random)
-        ahead = drawn > brightest[window]
-        brightest[window][ahead] = drawn[ahead]
+        drawn, x0, y0 = draw_object(truth, instrument, x, y, random)
+        window, part = overlap(image.shape, len(drawn), x0, y0)
+        image[window] += drawn[part]
+        ahead = drawn[part] > brightest[window]
+        brightest[window][ahead] = drawn[part][ahead]
         segmentation[window][ahead] = label
+        objects.append((truth, drawn, x, y, x0, y0, random))
+    rows = [
+        _row(label, instrument, rms, image, *each)
+        for label, each in enumerate(objects, start=1)
+    ]
+    positions = [(x, y) for _, _, x, y, *_ in objects]
     image = add_noise(image, instrument, rms, random_of(seed, 0))
 
     wcs = _wcs(ny, nx, scale)
@@ -198,6 +204,18 @@ def simulate_field(
         wcs=wcs,
     )
     return SimulatedField(as_nddata(data), segmentation, catalog)
+
+
+def _row(label, instrument, rms, image, truth, drawn, x, y, x0, y0, random):
+    """Truths and votes of one object, once all others are drawn."""
+    window, part = overlap(image.shape, len(drawn), x0, y0)
+    others = np.zeros_like(drawn)
+    others[part] = image[window] - drawn[part]
+    position = (x - x0, y - y0)
+    visible = see(truth, instrument, rms, random, drawn, position, others)
+    fractions = vote_fractions(truth, instrument, rms, random, visible=visible)
+    row = {"index": label, **fractions, **truth, "sky_rms": rms}
+    return row | seen_columns(visible)
 
 
 def _wcs(ny, nx, scale):

@@ -3,6 +3,7 @@
 Simulated galaxies, one by one: cutouts or stamps with their vote fractions.
 """
 
+import math
 import multiprocessing
 import os
 from concurrent.futures import ProcessPoolExecutor
@@ -15,11 +16,12 @@ from astropy.table import QTable
 
 from galmorph.core import CANDELS, ConfigurationError, import_optional
 from galmorph.images import as_nddata, cutout_from_image
-from galmorph.simulation.defects import add_defect
+from galmorph.simulation.defects import add_blend, add_defect
 from galmorph.simulation.instruments import WFC3_F160W, Instrument
 from galmorph.simulation.population import draw_galaxy, draw_neighbour
 from galmorph.simulation.rendering import add_object, object_side, render
-from galmorph.simulation.votes import draw_votes, vote_fractions
+from galmorph.simulation.visibility import see
+from galmorph.simulation.votes import draw_ticks, vote_fractions
 
 __all__ = ["SimulatedGalaxies", "simulate_galaxies", "simulate_stamps"]
 
@@ -43,12 +45,20 @@ _DESCRIPTIONS = {
     "bar": "Strength of the bar",
     "clumpiness": "Strength of clumps",
     "lopsidedness": "Amplitude of lopsidedness",
+    "dust": "Strength of a lane of dust",
     "companion": "Flux of a merging companion over that of the galaxy",
+    "third": "Flux of a third merging galaxy over that of the galaxy",
+    "tail": "Strength of a tidal tail",
     "artifact": "Strength of an artifact",
     "saturation": "Part of a star's peak that is cut off",
     "defect": "Kind of artifact",
     "depth": "Kind of survey",
     "sky_rms": "Standard deviation of the noise per pixel",
+    "seen_size": "Logarithm of the half-light radius over the PSF's FWHM",
+    "seen_signal": "Logarithm of the signal-to-noise ratio of a resolution element",
+    "seen_asymmetry": "Share of the light that is asymmetric above the noise",
+    "seen_structure": "Share of the light in other structure above the noise",
+    "seen_blend": "Light of other objects over that of the object, close to it",
 }
 # galaxies brighter than H = 27 per square arcsecond, about those of the XDF
 _NEIGHBOURS = 0.06
@@ -101,29 +111,39 @@ def add_noise(image, instrument, rms, random):
 
 def _simulate_one(seed, index, instrument, n_votes):
     random = random_of(seed, index)
-    truth = draw_galaxy(random)
+    truth = draw_galaxy(random, magnitudes=instrument.magnitudes)
     depth, rms = draw_depth(random, instrument)
     scale = instrument.pixel_scale
     side = object_side(truth, instrument)
     x, y = (side - 1) / 2 + random.normal(scale=0.7, size=2)
 
-    image = render(truth, instrument, side, x, y, random)
+    own = render(truth, instrument, side, x, y, random)
+    others = np.zeros_like(own)
     clear = max(0.8 * truth["half_light_radius"], 0.4) / scale
     for _ in range(random.poisson(_NEIGHBOURS * (side * scale) ** 2)):
-        neighbour = draw_neighbour(random)
+        neighbour = draw_neighbour(random, instrument.magnitudes)
         x2, y2 = random.uniform(0, side, size=2)
-        if np.hypot(x2 - x, y2 - y) > clear + neighbour["half_light_radius"] / scale:
-            add_object(image, neighbour, instrument, x2, y2, random)
-    image = add_noise(image, instrument, rms, random)
+        if math.hypot(x2 - x, y2 - y) > clear + neighbour["half_light_radius"] / scale:
+            add_object(others, neighbour, instrument, x2, y2, random)
+    if truth["defect"] == "blend":
+        add_blend(others, truth, instrument, x, y, random)
+    image = add_noise(own + others, instrument, rms, random)
     if truth["defect"]:
         image = add_defect(image, truth["defect"], instrument, x, y, rms, random)
 
-    fractions = vote_fractions(truth, instrument, rms, random)
+    visible = see(truth, instrument, rms, random, own, (x, y), others)
+    fractions = vote_fractions(truth, instrument, rms, random, visible=visible)
     if n_votes is not None:
-        drawn = draw_votes(list(fractions.values()), n_votes, random)
-        fractions = dict(zip(fractions, drawn, strict=True))
+        ticks = draw_ticks(list(fractions.values()), n_votes, random)
+        fractions = dict(zip(fractions, ticks.mean(axis=0), strict=True))
     row = {"index": index, **fractions, **truth, "depth": depth, "sky_rms": rms}
-    return image.astype(np.float32), row
+    return image.astype(np.float32), row | seen_columns(visible)
+
+
+def seen_columns(visible):
+    """What can be seen, as columns of the table of truths."""
+    names = ("size", "signal", "asymmetry", "structure", "blend")
+    return {f"seen_{name}": getattr(visible, name) for name in names}
 
 
 def as_truth_table(rows):

@@ -50,6 +50,8 @@ class Instrument:
     neighbour_weight : float
         Weight of the pixels beside a pixel in the kernel (w, 1, w) that
         correlates the noise, on both axes.
+    magnitudes : tuple of float, optional
+        Brightest and faintest magnitude of the galaxies that are simulated.
 
     Examples
     --------
@@ -71,6 +73,7 @@ class Instrument:
     readout: float
     depths: tuple
     neighbour_weight: float
+    magnitudes: tuple = (18.0, 25.0)
 
     @property
     def psf_fwhm(self):

@@ -6,12 +6,24 @@ Everything is painted on a fine grid, given by offsets from the galaxy's centre
 in arcseconds: ``dx`` of shape (n,) and ``dy`` of shape (n, 1).
 """
 
+import math
+
 import numpy as np
 
-__all__ = ["is_painted", "paint_disk", "paint_tail"]
+from galmorph.simulation.population import STRUCTURE, THICKNESS
 
-_SCALE_LENGTHS = 1.678  # half-light radius of an exponential disk in scale lengths
-_STRUCTURE = ("spiral", "ring", "bar", "clumpiness", "lopsidedness")
+__all__ = [
+    "SCALE_LENGTHS",
+    "cosine_of_inclination",
+    "is_painted",
+    "paint_disk",
+    "paint_tail",
+]
+
+SCALE_LENGTHS = 1.678
+"""Half-light radius of an exponential disk in scale lengths."""
+
+_FLATTEST = 0.1  # cosine of the inclination that the fine grid can still resolve
 
 
 def is_painted(truth):
@@ -27,7 +39,7 @@ def is_painted(truth):
     -------
     painted : bool
     """
-    return any(truth[name] for name in _STRUCTURE)
+    return any(truth[name] for name in STRUCTURE)
 
 
 def paint_disk(truth, dx, dy, random):
@@ -59,16 +71,13 @@ def paint_disk(truth, dx, dy, random):
     >>> round(float(image.sum()), 3)
     1.0
     """
-    angle = np.radians(truth["position_angle"])
-    along = dx * np.cos(angle) + dy * np.sin(angle)
-    across = (dy * np.cos(angle) - dx * np.sin(angle)) / truth["axis_ratio"]
-    radius = np.hypot(along, across)
-    length = max(truth["half_light_radius"], 0.03) / _SCALE_LENGTHS
+    along, across = _plane(truth, dx, dy)
+    radius = np.sqrt(along**2 + across**2)
+    length = max(truth["half_light_radius"], 0.03) / SCALE_LENGTHS
 
     image = np.exp(-radius / length)
     if truth["spiral"]:
-        theta = np.arctan2(across, along)
-        image *= _arms(truth["spiral"], radius / length, theta, random)
+        image *= _arms(truth["spiral"], radius / length, along, across, random)
     if truth["ring"]:
         place, width = random.uniform(1.2, 2.5), random.uniform(0.2, 0.4)
         image *= 1 + 4 * truth["ring"] * np.exp(
@@ -84,24 +93,78 @@ def paint_disk(truth, dx, dy, random):
     if truth["bar"]:
         image += 0.4 * truth["bar"] * _bar(along, across, length)
     if truth["clumpiness"]:
-        share = 0.8 * truth["clumpiness"]
+        share = 0.85 * truth["clumpiness"]
         image = (1 - share) * image + share * _clumps(truth, dx, dy, length, random)
+    if truth["dust"]:
+        image *= _lane(truth, along, across, length, random)
     return image / image.sum()
 
 
-def _arms(amplitude, radius, theta, random):
-    count = random.choice([2, 2, 2, 3, 4])
-    pitch = np.radians(random.uniform(10, 35)) * random.choice([-1, 1])
-    winding = np.log(np.maximum(radius, 0.1)) / np.tan(pitch)
-    wave = np.cos(count * (theta - winding) + random.uniform(0, 2 * np.pi))
+def _plane(truth, dx, dy):
+    """Coordinates in the plane of a disk, along and across the line of nodes."""
+    angle, q = math.radians(truth["position_angle"]), truth["axis_ratio"]
+    cosine, sine = np.float32(math.cos(angle)), np.float32(math.sin(angle))
+    # what the disk's thickness adds is left to the transform, except with dust,
+    # which lies in the middle of it
+    flat = q if truth["dust"] else max(cosine_of_inclination(q), _FLATTEST)
+    return dx * cosine + dy * sine, (dy * cosine - dx * sine) / np.float32(flat)
+
+
+def cosine_of_inclination(axis_ratio):
+    """
+    Cosine of the inclination of a disk of the usual thickness.
+
+    Parameters
+    ----------
+    axis_ratio : float
+        Of the disk as it is seen.
+
+    Returns
+    -------
+    cosine : float
+        0 where the disk is seen from its edge.
+
+    Examples
+    --------
+    >>> from galmorph.simulation.painting import cosine_of_inclination
+    >>> cosine_of_inclination(0.2), cosine_of_inclination(1.0)
+    (0.0, 1.0)
+    """
+    square = (axis_ratio**2 - THICKNESS**2) / (1 - THICKNESS**2)
+    return math.sqrt(min(max(square, 0.0), 1.0))
+
+
+def _arms(amplitude, radius, along, across, random):
+    count = (2, 2, 2, 3, 4)[random.integers(5)]
+    pitch = np.radians(random.uniform(10, 35)) * (-1 if random.random() < 0.5 else 1)
+    winding = np.log(np.maximum(radius, np.float32(0.1))) * np.float32(
+        1 / np.tan(pitch)
+    )
+    start = random.uniform(0, 2 * np.pi)
+    wave = np.cos(count * (np.arctan2(across, along) - winding) + np.float32(start))
     # narrower than a cosine, with a mean near zero, and only outside the centre
     wave = 2.6 * (0.5 + 0.5 * wave) ** 2 - 1
     return 1 + 0.95 * amplitude * np.clip(radius - 0.4, 0, 1) * wave
 
 
+def _lane(truth, along, across, length, random):
+    """Transmission of a lane of dust, a little off the middle and uneven."""
+    # seen from its edge the lane is thin; else it is an arc on the near side
+    tilt = 1 - truth["axis_ratio"]
+    place = random.uniform(-0.35, 0.35) * length
+    bend = random.uniform(0.0, 0.15) / length * along**2
+    width = (0.25 + 0.25 * tilt) * length
+    waves = 1 + 0.3 * np.sin(
+        along / length * random.uniform(1, 3) + random.uniform(0, 6)
+    )
+    depth = 0.9 * truth["dust"] * waves * np.exp(-0.5 * (along / (2 * length)) ** 2)
+    lane = np.exp(-0.5 * ((across - place - bend) / width) ** 2)
+    return 1 - np.minimum(depth, 0.95) * lane
+
+
 def _bar(along, across, length):
-    bar = np.exp(-((np.abs(along) / (1.6 * length)) ** 3))
-    bar *= np.exp(-0.5 * (across / (0.35 * length)) ** 2)
+    ends = np.abs(along) / np.float32(1.6 * length)
+    bar = np.exp(-ends * ends * ends - 0.5 * (across / np.float32(0.35 * length)) ** 2)
     return bar / max(bar.sum(), 1e-12)
 
 

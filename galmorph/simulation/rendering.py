@@ -8,20 +8,31 @@ arms or clumps) are added, multiplied by the transform of GalSim's point spread
 function, and transformed back once.
 """
 
+import math
 from functools import lru_cache
 
 import numpy as np
 from scipy import fft
 
 from galmorph.core import import_optional
-from galmorph.simulation.painting import is_painted, paint_disk, paint_tail
+from galmorph.simulation.painting import (
+    SCALE_LENGTHS,
+    cosine_of_inclination,
+    is_painted,
+    paint_disk,
+    paint_tail,
+)
+from galmorph.simulation.population import THICKNESS
 
-__all__ = ["add_object", "object_side", "render"]
+__all__ = ["add_object", "draw_object", "object_side", "overlap", "render"]
 
-_OVERSAMPLING = 2
 _PADDING = 24  # pixels around the image that keep light from wrapping into it
 _STAR_PADDING = 64
-_BULGE_SIZE = 0.4  # half-light radius of a bulge over that of the disk around it
+_BULGE_SIZE = 0.4  # half-light radius of a small bulge over that of the disk
+_TAIL = 0.35  # most that a tail has of the galaxy's light
+# scale height of a disk over its scale length: with it the second moments of the
+# light, sech^2 high and exponential along, have the axis ratio THICKNESS
+_HEIGHT = THICKNESS * math.sqrt(3) / (math.pi / math.sqrt(12))
 
 
 def object_side(truth, instrument):
@@ -40,7 +51,7 @@ def object_side(truth, instrument):
         Pixels, a multiple of 8 from 64 to 256.
     """
     reach = 5 * truth["half_light_radius"] / instrument.pixel_scale
-    reach *= 1 + 0.5 * truth["companion"]
+    reach *= 1 + 0.5 * max(truth["companion"], truth["third"], truth["tail"])
     if truth["kind"] == "star":
         # the spikes of a bright star reach far
         reach = 12 * max(0.0, 21.0 - truth["magnitude"])
@@ -88,10 +99,15 @@ def render(truth, instrument, side, x, y, random):
     if star:
         spectrum = _shift(n, x, y)
     else:
-        spectrum = _galaxy(truth, n, scale, x, y, random)
-        if truth["companion"]:
-            spectrum += _companion(truth, n, scale, x, y, random)
-    spectrum *= _psf_spectrum(instrument, n)
+        spectrum, phase = _galaxy(truth, n, scale, x, y, random), None
+        for flux in (truth["companion"], truth["third"]):
+            if flux:
+                other, phase = _companion(truth, flux, n, scale, x, y, random)
+                spectrum = spectrum + other
+        if truth["tail"]:
+            phase = random.uniform(0, 2 * np.pi) if phase is None else phase
+            spectrum = spectrum + _tail(truth, phase, n, scale, x, y, random)
+    spectrum = spectrum * _psf_spectrum(instrument, n)
     image = fft.irfft2(spectrum.astype(np.complex64), (n, n))
     image = image[before : before + side, before : before + side]
     flux = 10 ** (-0.4 * (truth["magnitude"] - instrument.zero_point))
@@ -123,43 +139,102 @@ def add_object(image, truth, instrument, x, y, random):
     drawn : `~numpy.ndarray`
         What was added there.
     """
+    drawn, x0, y0 = draw_object(truth, instrument, x, y, random)
+    window, part = overlap(image.shape, len(drawn), x0, y0)
+    image[window] += drawn[part]
+    return window, drawn[part]
+
+
+def draw_object(truth, instrument, x, y, random):
+    """
+    Draw an object on a square of its own.
+
+    Parameters
+    ----------
+    truth : dict
+        Parameters, as `~galmorph.simulation.population.draw_galaxy` gives them.
+    instrument : `~galmorph.simulation.Instrument`
+    x, y : float
+        Position of the object in 0-based pixels of a larger image.
+    random : `numpy.random.Generator`
+
+    Returns
+    -------
+    drawn : `~numpy.ndarray`
+        Square array.
+    x0, y0 : int
+        Pixel of the larger image where the square begins.
+    """
     side = object_side(truth, instrument)
     x0, y0 = round(x) - side // 2, round(y) - side // 2
-    drawn = render(truth, instrument, side, x - x0, y - y0, random)
-    ny, nx = image.shape
-    rows = slice(max(y0, 0), max(min(y0 + side, ny), 0))
-    columns = slice(max(x0, 0), max(min(x0 + side, nx), 0))
-    drawn = drawn[rows.start - y0 : rows.stop - y0, columns.start - x0 :]
-    drawn = drawn[:, : columns.stop - columns.start]
-    image[rows, columns] += drawn
-    return (rows, columns), drawn
+    return render(truth, instrument, side, x - x0, y - y0, random), x0, y0
+
+
+def overlap(shape, side, x0, y0):
+    """
+    Where a square and a larger image have pixels in common.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Shape of the image.
+    side : int
+        Side of the square.
+    x0, y0 : int
+        Pixel of the image where the square begins; may lie outside.
+
+    Returns
+    -------
+    window, part : tuple of slice
+        The common pixels in the image, and in the square.
+    """
+    window, part = [], []
+    for start, length in zip((y0, x0), shape, strict=True):
+        low = min(max(start, 0), length)
+        high = max(min(start + side, length), low)
+        window.append(slice(low, high))
+        part.append(slice(low - start, high - start))
+    return tuple(window), tuple(part)
 
 
 def _galaxy(truth, n, scale, x, y, random):
     """Transform of a galaxy of unit flux at (x, y), before the PSF."""
     bulge, q = truth["bulge_to_total"], truth["axis_ratio"]
     radius, angle = truth["half_light_radius"], truth["position_angle"]
-    smooth = np.zeros((n, n // 2 + 1), np.complex128)
-    painted = 0.0
+    smooth, painted = 0.0, 0.0
     if bulge > 0:
-        # a bulge is smaller and rounder than the disk around it
-        inside = bulge < 1
-        bulge_radius = _BULGE_SIZE * radius if inside else radius
-        bulge_q = max(q, 0.6) if inside else q
-        smooth += bulge * _sersic(
+        # a bulge is smaller and rounder than the disk around it, unless it is most
+        # of the galaxy
+        whole = max(2 * bulge - 1, 0.0)
+        bulge_radius = (_BULGE_SIZE + (1 - _BULGE_SIZE) * whole) * radius
+        bulge_q = q + (1 - whole) * (max(q, 0.6) - q)
+        smooth = bulge * _sersic(
             truth["sersic_n"], bulge_radius, bulge_q, angle, n, scale
         )
     if bulge < 1:
+        heights, lengths = _disk_transform(radius, q, angle, n, scale)
         if is_painted(truth):
-            grid = _fine_grid(n, x, y, scale)
-            painted = (1 - bulge) * _transform(paint_disk(truth, *grid, random), n)
+            fine = _fineness(truth, scale)
+            painted = paint_disk(truth, *_fine_grid(n, x, y, scale, fine), random)
+            painted = (1 - bulge) * _transform(painted, n)
+            if not truth["dust"]:
+                painted *= heights
         else:
-            smooth += (1 - bulge) * _sersic(1.0, radius, q, angle, n, scale)
-    return smooth * _shift(n, x, y) + painted
+            smooth = smooth + (1 - bulge) * heights * lengths
+    if np.ndim(smooth):
+        painted = painted + smooth * _shift(n, x, y)
+    return painted
 
 
-def _companion(truth, n, scale, x, y, random):
-    """Transform of a second galaxy, and of a tail of stars that it drew out."""
+def _fineness(truth, scale):
+    """Fine pixels across a pixel: more where the disk is small or thin."""
+    length = truth["half_light_radius"] / SCALE_LENGTHS
+    narrow = length * truth["axis_ratio"]
+    return 1 if length > 2.5 * scale and narrow > scale else 2
+
+
+def _companion(truth, flux, n, scale, x, y, random):
+    """Transform of another galaxy, and of the tail of stars that it drew out."""
     radius = truth["half_light_radius"]
     distance = random.uniform(0.8, 2.5) * max(radius, 0.2) / scale
     phase = random.uniform(0, 2 * np.pi)
@@ -168,11 +243,36 @@ def _companion(truth, n, scale, x, y, random):
         half_light_radius=radius * random.uniform(0.5, 1.0),
         position_angle=random.uniform(0, 180),
         axis_ratio=random.uniform(0.4, 1.0),
+        dust=0.0,
     )
     x2, y2 = x + distance * np.cos(phase), y + distance * np.sin(phase)
-    spectrum = truth["companion"] * _galaxy(second, n, scale, x2, y2, random)
-    tail = paint_tail(radius, phase, *_fine_grid(n, x, y, scale), random)
-    return spectrum + random.uniform(0, 0.3) * _transform(tail, n)
+    return flux * _galaxy(second, n, scale, x2, y2, random), phase
+
+
+def _tail(truth, phase, n, scale, x, y, random):
+    """Transform of a tail that starts opposite to the phase of the companion."""
+    grid = _fine_grid(n, x, y, scale, 1)
+    tail = paint_tail(truth["half_light_radius"], phase, *grid, random)
+    return _TAIL * truth["tail"] * _transform(tail, n)
+
+
+def _disk_transform(radius, axis_ratio, angle, n, scale):
+    """
+    Transform of an inclined exponential disk, as two factors.
+
+    The first is that of the sech^2 profile of the height above the plane, the
+    second that of the thin disk (van der Kruit & Searle 1981, A&A 95, 105).
+    """
+    kx, ky = _wave_numbers(n)
+    angle, cosine = math.radians(angle), cosine_of_inclination(axis_ratio)
+    length = max(radius, 0.01) / SCALE_LENGTHS / scale
+    along = (kx * math.cos(angle) + ky * math.sin(angle)) * np.float32(length)
+    across = (ky * math.cos(angle) - kx * math.sin(angle)) * np.float32(length)
+    thin = 1 + along * along + (across * np.float32(cosine)) ** 2
+    sine = math.sqrt(1 - cosine**2)
+    height = across * np.float32(max(0.5 * np.pi * _HEIGHT * sine, 1e-6))
+    height = np.clip(np.abs(height), 1e-4, 40)
+    return height / np.sinh(height), 1 / (thin * np.sqrt(thin))
 
 
 def _sersic(index, radius, axis_ratio, angle, n, scale):
@@ -180,16 +280,13 @@ def _sersic(index, radius, axis_ratio, angle, n, scale):
     galsim = import_optional("galsim", "sim")
     # the area, thus the circularised radius, is what a shear leaves as it is
     radius = max(radius, 0.01) * np.sqrt(axis_ratio)
-    if index == 1:
-        profile = galsim.Exponential(half_light_radius=radius)
-    else:
-        profile = galsim.Sersic(
-            # GalSim keeps a table for each index: few indices keep it quick
-            n=round(4 * index) / 4,
-            half_light_radius=radius,
-            trunc=8 * radius,
-            gsparams=_quick(),
-        )
+    profile = galsim.Sersic(
+        # GalSim keeps a table for each index: few indices keep it quick
+        n=round(4 * index) / 4,
+        half_light_radius=radius,
+        trunc=8 * radius,
+        gsparams=_quick(),
+    )
     profile = profile.shear(q=axis_ratio, beta=angle * galsim.degrees)
     return _transform_of(profile, n, scale)
 
@@ -210,26 +307,37 @@ def _transform_of(profile, n, scale):
     return np.roll(image.array, half, axis=0)
 
 
-@lru_cache(maxsize=32)
+@lru_cache(maxsize=64)
 def _psf_spectrum(instrument, n):
-    return _transform_of(instrument.psf(), n, instrument.pixel_scale)
+    transform = _transform_of(instrument.psf(), n, instrument.pixel_scale)
+    return transform.astype(np.complex64)
+
+
+@lru_cache(maxsize=64)
+def _wave_numbers(n):
+    """Wave numbers of the two axes in radians per pixel."""
+    kx = 2 * np.pi * np.arange(n // 2 + 1) / n
+    ky = 2 * np.pi * np.fft.fftfreq(n)
+    return kx.astype(np.float32), ky.astype(np.float32)[:, None]
 
 
 def _shift(n, x, y):
     """Transform of a point of unit flux at (x, y)."""
     kx = np.exp(-2j * np.pi * x * np.arange(n // 2 + 1) / n)
     ky = np.exp(-2j * np.pi * y * np.fft.fftfreq(n))
-    return ky[:, None] * kx
+    return ky.astype(np.complex64)[:, None] * kx.astype(np.complex64)
 
 
-def _fine_grid(n, x, y, scale):
+def _fine_grid(n, x, y, scale, fine):
     """Positions of fine pixels about (x, y) in arcseconds, float32."""
-    fine = np.arange(n * _OVERSAMPLING) / _OVERSAMPLING
-    dx, dy = ((fine - x) * scale), ((fine - y) * scale)
+    places = np.arange(n * fine) / fine
+    dx, dy = ((places - x) * scale), ((places - y) * scale)
     return dx.astype(np.float32), dy.astype(np.float32)[:, None]
 
 
 def _transform(fine, n):
     """Transform of a finely painted image, as far as the pixels can carry it."""
     spectrum = fft.rfft2(fine)[:, : n // 2 + 1]
+    if len(fine) == n:
+        return spectrum
     return np.concatenate([spectrum[: n // 2], spectrum[-(n // 2) :]])

@@ -2,90 +2,240 @@
 """
 Virtual classifiers: what people would tick for a simulated galaxy.
 
-The expected fraction of ticks of each class is a logistic function of a score,
-and the score is made of what can be *seen*: structure counts by how far it is
-resolved and stands out of the noise. A random term per galaxy and class stands
-for what all classifiers of a galaxy see alike and the score does not know.
-Intercepts and slopes are such that the simulated fractions have the means and
-the spreads of those of Kartaltepe et al. (2015, ApJS 221, 11).
+A person ticks each box by a chance that is a logistic function of a score, and
+the score is a weighted sum of what can be *seen* (`~galmorph.simulation.Visible`).
+Nobody leaves the form empty: who would tick nothing looks again. A random term
+per galaxy and class stands for what all classifiers of a galaxy see alike and
+the score does not know. `~galmorph.simulation.fit_calibration` solves for the
+constants, so that the votes are distributed as those of Kartaltepe et al.
+(2015, ApJS 221, 11).
 """
 
+from dataclasses import dataclass
+
 import numpy as np
-from scipy.optimize import least_squares
 from scipy.special import expit
 
 from galmorph.core import CANDELS
-from galmorph.simulation.statistics import REAL_STATISTICS
+from galmorph.simulation.visibility import see
 
-__all__ = ["draw_votes", "fit_calibration", "vote_fractions"]
-
-# standard deviation of the term that all classifiers of one galaxy share, in
-# standard deviations of the score; it loosens spheroid from disk
-_SHARED = {
-    "f_spheroid": 0.9,
-    "f_disk": 0.6,
-    "f_irregular": 0.4,
-    "f_point_source": 0.3,
-    "f_unclassifiable": 0.2,
-}
-
-# intercept and slope of each class, solved by `fit_calibration` on 20,000 objects
-_CALIBRATION = {
-    "f_spheroid": (-1.477, 1.037),
-    "f_disk": (1.475, 1.121),
-    "f_irregular": (-3.027, 1.430),
-    "f_point_source": (-4.043, 1.217),
-    "f_unclassifiable": (-4.859, 1.518),
-}
+__all__ = [
+    "CALIBRATION",
+    "TERMS",
+    "Calibration",
+    "draw_ticks",
+    "draw_votes",
+    "expected_fractions",
+    "tick_chances",
+    "visible_terms",
+    "vote_fractions",
+]
 
 
-def _scores(truth, instrument, rms):
-    """What can be seen of an object, as one number per class."""
-    star = truth["kind"] == "star"
-    fwhm = instrument.psf_fwhm
-    radius = np.hypot(truth["half_light_radius"], fwhm / 2)
-    flux = 10 ** (-0.4 * (truth["magnitude"] - instrument.zero_point))
-    # signal and noise within the half-light radius, per resolution element
-    elements = max((radius / (fwhm / 2)) ** 2, 1.0)
-    pixels = np.pi * (fwhm / 2 / instrument.pixel_scale) ** 2
-    noise = rms * instrument.noise_correlation * np.sqrt(pixels)
-    snr = 0.5 * flux / elements / noise
-    seen = expit((np.log10(snr) - 0.5) / 0.2)
-    resolved = expit(
-        (np.log10(max(truth["half_light_radius"], 1e-3) / fwhm) + 0.1) / 0.1
-    )
-    detail = seen * resolved
+@dataclass(frozen=True)
+class Calibration:
+    """
+    Constants of the virtual classifiers, one row for each class of CANDELS.
 
-    bulge = truth["bulge_to_total"]
-    disturbed = max(
-        truth["companion"],
-        0.8 * truth["lopsidedness"],
-        1.1 * truth["clumpiness"],
-    )
-    flat = 1 - truth["axis_ratio"]
-    smooth = 0.0 if star else bulge + 0.5 * (1 - detail) * (1 - flat)
-    hidden = 1 - seen + truth["artifact"]
-    return np.array(
-        [
-            2.5 * smooth
-            - 1.7 * disturbed * detail
-            - 0.8 * flat * resolved
-            - 2.0 * hidden,
-            2.1 * (1 - bulge) * resolved
-            + 0.8 * flat * resolved
-            + 0.8 * max(truth["spiral"], truth["ring"], truth["bar"]) * detail
-            - 3.6 * disturbed * detail
-            - 3.0 * (1 - resolved)
-            - 1.5 * star
-            - 3.0 * hidden,
-            4.0 * disturbed * detail,
-            3.0 * (1 - resolved) - 1.5 * flat * resolved + 1.5 * star - hidden,
-            2.5 * (1 - seen) + 4.0 * truth["artifact"],
-        ]
-    )
+    Parameters
+    ----------
+    intercept : tuple of float
+        Of the logistic functions.
+    weights : tuple of tuple of float
+        Weights of the `TERMS` of what can be seen.
+    shared : tuple of tuple of float
+        Matrix whose rows make the terms that all classifiers of a galaxy share
+        out of independent normal numbers.
+    """
+
+    intercept: tuple
+    weights: tuple
+    shared: tuple
 
 
-def vote_fractions(truth, instrument, rms, random, calibration=None):
+TERMS = (
+    "bulge", "disk", "compact", "smooth", "flat", "disturbed", "structure",
+    "hidden", "spoilt", "star", "saturation",
+)  # fmt: skip
+"""
+What can be seen, as `visible_terms` gives it.
+
+Bulge fraction; disk fraction where it is resolved; how little is resolved; how
+far it looks like a smooth round blob; flatness; asymmetry and structure above
+the noise; what the noise hides; an artifact, a blend or too little signal; a
+star; saturation.
+"""
+
+CALIBRATION = Calibration(
+    intercept=(-0.898, 0.913, -2.262, -4.515, -5.769),
+    weights=(
+        (
+            2.089,
+            -0.693,
+            -0.100,
+            -0.098,
+            -1.126,
+            -2.866,
+            -0.381,
+            -1.305,
+            -3.697,
+            -1.248,
+            -0.920,
+        ),
+        (
+            0.094,
+            1.491,
+            -3.776,
+            -0.097,
+            0.970,
+            -3.504,
+            0.611,
+            -1.684,
+            -3.249,
+            -3.239,
+            -1.016,
+        ),
+        (
+            -0.409,
+            -0.012,
+            -1.376,
+            0.003,
+            -0.009,
+            1.852,
+            0.050,
+            0.974,
+            -0.774,
+            -2.644,
+            -1.011,
+        ),
+        (
+            0.675,
+            -0.042,
+            2.406,
+            0.719,
+            -1.230,
+            -0.822,
+            -0.540,
+            -0.358,
+            -1.559,
+            1.517,
+            -0.574,
+        ),
+        (
+            -0.027,
+            -0.081,
+            0.400,
+            0.093,
+            -0.050,
+            0.617,
+            -0.074,
+            2.357,
+            4.145,
+            0.637,
+            1.021,
+        ),
+    ),
+    shared=(
+        (0.638, 0.000, 0.000, 0.000, 0.000),
+        (0.483, 0.326, 0.000, 0.000, 0.000),
+        (0.279, -0.699, 0.124, 0.000, 0.000),
+        (-0.098, -0.168, 0.012, 0.008, 0.000),
+        (-0.227, -0.219, -0.100, -0.080, 0.069),
+    ),
+)
+"""As solved by `fit_calibration` for the default instrument and population."""
+
+# how far the boxes that a person ticks depend on the person, 0 to 1
+_LENIENCY = 0.5
+
+
+def visible_terms(visible):
+    """
+    Terms of the score by what can be seen.
+
+    Parameters
+    ----------
+    visible : array_like
+        What `Visible` lists, in its order along the last axis.
+
+    Returns
+    -------
+    terms : `~numpy.ndarray`
+        The `TERMS` along the last axis, each about 0 to 1.
+    """
+    visible = np.asarray(visible, float)
+    (bulge, size, signal, flatness, asymmetry, structure, blend, artifact,
+     saturation, star) = np.moveaxis(visible, -1, 0)  # fmt: skip
+    resolved = expit((size + 0.2) / 0.12)
+    seen = expit((signal - 0.55) / 0.2)
+    lost = expit((0.25 - signal) / 0.08)
+    # below the PSF nobody can tell how light is spread
+    shape = expit((size + 0.38) / 0.08)
+    terms = [
+        bulge,
+        (1 - bulge) * resolved,
+        1 - resolved,
+        # what is faint or small looks like a smooth blob
+        (1 - seen * resolved) * (1 - flatness) * (1 - star),
+        flatness,
+        shape * np.tanh(asymmetry / 0.15),
+        shape * np.tanh(structure / 0.1),
+        1 - seen,
+        np.maximum.reduce([artifact, np.tanh(blend / 2), lost]),
+        star,
+        saturation,
+    ]
+    return np.stack(terms, axis=-1)
+
+
+def tick_chances(terms, shared, calibration):
+    """
+    Chances that a person ticks each box at one look.
+
+    Parameters
+    ----------
+    terms : `~numpy.ndarray`
+        The `TERMS`, shape (..., 11).
+    shared : `~numpy.ndarray`
+        Independent normal numbers per galaxy and class, shape (..., 5).
+    calibration : `Calibration`
+
+    Returns
+    -------
+    chances : `~numpy.ndarray`
+        Shape (..., 5).
+    """
+    score = terms @ np.transpose(calibration.weights)
+    score = score + shared @ np.transpose(calibration.shared)
+    return expit(np.array(calibration.intercept) + score)
+
+
+def expected_fractions(chances):
+    """
+    Fractions of ticks of many persons who look again until they tick a box.
+
+    Parameters
+    ----------
+    chances : `~numpy.ndarray`
+        Chance of each box at one look, along the last axis.
+
+    Returns
+    -------
+    fractions : `~numpy.ndarray`
+        Of the same shape, with a sum of at least one.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from galmorph.simulation.votes import expected_fractions
+    >>> expected_fractions(np.array([0.5, 0.5])).round(2)
+    array([0.67, 0.67])
+    """
+    nothing = np.prod(1 - chances, axis=-1, keepdims=True)
+    return np.minimum(chances / np.maximum(1 - nothing, 1e-12), 1.0)
+
+
+def vote_fractions(truth, instrument, rms, random, calibration=None, visible=None):
     """
     Expected fractions of ticks for one simulated object.
 
@@ -98,8 +248,11 @@ def vote_fractions(truth, instrument, rms, random, calibration=None):
         Standard deviation of the noise per pixel, in electrons per second.
     random : `numpy.random.Generator`
         For the term that the classifiers of one galaxy share.
-    calibration : dict, optional
-        Intercept and slope of each class, as `fit_calibration` gives them.
+    calibration : `Calibration`, optional
+        Constants of the classifiers, as `fit_calibration` gives them.
+    visible : `Visible`, optional
+        What can be seen of the object; where it is not given, the object is
+        drawn alone to see it.
 
     Returns
     -------
@@ -118,23 +271,23 @@ def vote_fractions(truth, instrument, rms, random, calibration=None):
     >>> max(votes, key=votes.get)
     'f_point_source'
     """
-    calibration = _CALIBRATION if calibration is None else calibration
-    scores = _scores(truth, instrument, rms)
-    terms = random.normal(size=len(CANDELS.outputs))
-    return {
-        output: float(
-            expit(
-                calibration[output][0]
-                + calibration[output][1] * (score + _SHARED[output] * term)
-            )
-        )
-        for output, score, term in zip(CANDELS.outputs, scores, terms, strict=True)
-    }
+    if visible is None:
+        visible = see(truth, instrument, rms, random)
+    shared = random.normal(size=len(CANDELS.outputs))
+    chances = tick_chances(
+        visible_terms(visible),
+        shared,
+        CALIBRATION if calibration is None else calibration,
+    )
+    fractions = expected_fractions(chances)
+    return dict(zip(CANDELS.outputs, fractions.tolist(), strict=True))
 
 
 def draw_votes(fractions, n_votes, random):
     """
     Fractions of votes as a number of classifiers would give them.
+
+    The boxes are drawn one by one; `draw_ticks` draws whole persons.
 
     Parameters
     ----------
@@ -159,40 +312,72 @@ def draw_votes(fractions, n_votes, random):
     return random.binomial(n_votes, fractions) / np.asarray(n_votes)
 
 
-def fit_calibration(truths, rms, instrument, seed=0):
+def draw_ticks(fractions, n_votes, random):
     """
-    Solve the intercepts and slopes of the classes for the real statistics.
+    Boxes that persons tick, each of them at least one.
+
+    A lenient person ticks more boxes than a strict one. Over many persons the
+    shares of ticks are the expected fractions, exactly.
 
     Parameters
     ----------
-    truths : list of dict
-        Parameters of many objects, of the population as it will be used.
-    rms : array_like
-        Standard deviation of the noise for each of them.
-    instrument : `Instrument`
-    seed : int, optional
-        Seed of the terms that the classifiers of one galaxy share.
+    fractions : array_like
+        Expected fractions of ticks, shape (..., k). Where they sum to less than
+        one some persons tick nothing.
+    n_votes : int
+        Number of classifiers.
+    random : `numpy.random.Generator`
 
     Returns
     -------
-    calibration : dict
-        Intercept and slope for each output of `~galmorph.core.CANDELS`.
+    ticks : `~numpy.ndarray`
+        Array of shape (..., n_votes, k), bool.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from galmorph.simulation import draw_ticks
+    >>> draw_ticks([0.5, 0.5, 0.0], 3, np.random.default_rng(0)).sum(axis=-1)
+    array([1, 1, 1])
     """
-    random = np.random.default_rng(seed)
-    scores = np.array(
-        [_scores(t, instrument, r) for t, r in zip(truths, rms, strict=True)]
-    )
-    scores += random.normal(size=scores.shape) * list(_SHARED.values())
-    calibration = {}
-    for column, output in zip(scores.T, CANDELS.outputs, strict=True):
-        wanted = REAL_STATISTICS[output]
+    fractions = np.asarray(fractions, float)[..., None, :]
+    total = fractions.sum(axis=-1, keepdims=True)
+    # no strict person may be left with less than one box
+    room = np.minimum(fractions, 1 - fractions)
+    most = np.maximum(total - 1, 0) / np.maximum(room.sum(-1, keepdims=True), 1e-12)
+    leniency = random.uniform(-1, 1, size=(*fractions.shape[:-2], n_votes, 1))
+    own = fractions + leniency * np.minimum(_LENIENCY, most) * room
+    chances, alone = _chances(own)
+    drawn = random.random(own.shape)
+    ticks = drawn < chances
+    again = ~ticks.any(axis=-1)
+    while again.any():
+        # who ticked nothing looks again; where the fractions leave room for one
+        # box only, that box is drawn at once
+        single = _one_of(own[again], random)
+        looked = random.random((int(again.sum()), own.shape[-1])) < chances[again]
+        ticks[again] = np.where(alone[again], single, looked)
+        again[again] = ~(ticks[again].any(axis=-1) | alone[again, 0])
+    return ticks
 
-        def difference(parameters, column=column, wanted=wanted):
-            fractions = expit(parameters[0] + parameters[1] * column)
-            return fractions.mean() - wanted[0], fractions.std() - wanted[1]
 
-        slope = 2 / column.std()
-        start = [np.log(wanted[0] / (1 - wanted[0])) - slope * column.mean(), slope]
-        solution = least_squares(difference, start).x
-        calibration[output] = tuple(float(value) for value in solution)
-    return calibration
+def _chances(fractions):
+    """Chances of the boxes for a person who looks again after ticking none."""
+    total = fractions.sum(axis=-1, keepdims=True)
+    alone = total < 1 + 1e-3
+    low, high = np.zeros_like(total), np.ones_like(total)
+    for _ in range(30):
+        # share of looks that end with a tick, which the chances must bring about
+        share = (low + high) / 2
+        found = 1 - np.prod(1 - fractions * share, axis=-1, keepdims=True)
+        more = found > share
+        low, high = np.where(more, share, low), np.where(more, high, share)
+    return np.where(alone, 0.0, fractions * low), alone
+
+
+def _one_of(fractions, random):
+    """One box of each row, or none by the chance that is left to one."""
+    drawn = random.random((len(fractions), 1))
+    above = np.cumsum(fractions, axis=-1)
+    above /= np.maximum(above[:, -1:], 1)
+    return (drawn < above) & (drawn >= above - fractions / np.maximum(above[:, -1:], 1))

@@ -131,7 +131,7 @@ def test_every_kind_is_drawn_within_its_ranges(kind):
         assert 15 <= truth["magnitude"] <= 26.5
         assert 0 <= truth["bulge_to_total"] <= 1
         assert 0 < truth["axis_ratio"] <= 1
-        assert truth["half_light_radius"] <= 2.5
+        assert truth["half_light_radius"] <= 6.0
 
 
 def test_faint_galaxies_are_more_and_smaller():

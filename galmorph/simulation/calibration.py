@@ -1,0 +1,168 @@
+# Licensed under a 3-clause BSD style license - see licenses/LICENSE.rst
+"""
+Virtual classifiers made to vote, on the whole, as real ones did.
+"""
+
+from itertools import combinations
+
+import numpy as np
+from scipy.optimize import least_squares
+
+from galmorph.core import CANDELS
+from galmorph.simulation.statistics import (
+    CLASSIFIERS,
+    REAL_LEVELS,
+    REAL_MAJORITIES,
+    REAL_PRODUCTS,
+    REAL_TICKED,
+)
+from galmorph.simulation.votes import (
+    CALIBRATION,
+    TERMS,
+    Calibration,
+    expected_fractions,
+    tick_chances,
+    visible_terms,
+)
+
+__all__ = ["fit_calibration"]
+
+_K = len(CANDELS.outputs)
+_PAIRS = list(combinations(range(_K), 2))
+_LOWER = np.tril_indices(_K)
+# what a change of the weights costs, and what a term that the score does not know
+# costs: no network can learn it
+_STIFFNESS, _IGNORANCE = 0.01, 0.03
+
+
+def fit_calibration(visible, *, start=None, seed=0):
+    """
+    Solve for the constants of the virtual classifiers.
+
+    What is matched: how often a class gets no tick, some, a majority and all of
+    them, how often two classes get a tick or a majority together, and the
+    mean of their products, as after the votes of 3 to 5 classifiers.
+
+    Parameters
+    ----------
+    visible : array_like
+        What can be seen of many objects of the population as it will be used,
+        shape (n, 10), see `Visible`.
+    start : `Calibration`, optional
+        Where to start.
+    seed : int, optional
+        Seed of the terms that the classifiers of one galaxy share.
+
+    Returns
+    -------
+    calibration : `Calibration`
+    """
+    terms = visible_terms(visible)
+    shared = np.random.default_rng(seed).normal(size=(len(terms), _K))
+    first = _pack(CALIBRATION if start is None else start)
+    wanted = _flat(REAL_LEVELS, REAL_TICKED, REAL_MAJORITIES, REAL_PRODUCTS)
+    # rare events are to be as good as frequent ones
+    scale = np.sqrt(wanted * (1 - wanted) + 1e-3)
+
+    def difference(parameters):
+        chances = tick_chances(terms, shared, _unpack(parameters))
+        found = _flat(*_expected(chances))
+        moved = (parameters - first)[_K : _K + _K * len(TERMS)]
+        unknown = parameters[_K + _K * len(TERMS) :]
+        return np.concatenate(
+            [(found - wanted) / scale, _STIFFNESS * moved, _IGNORANCE * unknown]
+        )
+
+    # steps wide enough for the single precision of the counts
+    solution = least_squares(
+        difference, first, bounds=_bounds(first), diff_step=1e-3, max_nfev=15
+    )
+    return _unpack(solution.x)
+
+
+def _bounds(first):
+    """Weights keep their sign and size, so that they keep their meaning."""
+    reach = np.full(len(first), 6.0)
+    weights = slice(_K, _K + _K * len(TERMS))
+    reach[weights] = 0.1 + 0.5 * np.abs(first[weights])
+    return first - reach, first + reach
+
+
+def _pack(calibration):
+    return np.concatenate(
+        [
+            calibration.intercept,
+            np.ravel(calibration.weights),
+            np.array(calibration.shared)[_LOWER],
+        ]
+    )
+
+
+def _unpack(parameters):
+    intercept, rest = parameters[:_K], parameters[_K:]
+    weights, lower = rest[: _K * len(TERMS)], rest[_K * len(TERMS) :]
+    shared = np.zeros((_K, _K))
+    shared[_LOWER] = lower
+    return Calibration(
+        tuple(intercept.tolist()),
+        tuple(map(tuple, weights.reshape(_K, -1).tolist())),
+        tuple(map(tuple, shared.tolist())),
+    )
+
+
+def _flat(levels, ticked, majorities, products):
+    upper = np.triu_indices(_K, 1)
+    parts = [np.ravel(levels)]
+    parts += [np.asarray(matrix)[upper] for matrix in (ticked, majorities, products)]
+    return np.concatenate(parts)
+
+
+def _expected(chances):
+    """Statistics of the votes of few classifiers, without drawing them."""
+    fractions = expected_fractions(chances)
+    found = np.maximum(1 - np.prod(1 - chances, axis=-1), 1e-12)
+    levels = np.zeros((_K, 5))
+    ticked, majorities, products = np.zeros((3, _K, _K))
+    for i, j in _PAIRS:
+        both = chances[:, i] * chances[:, j] / found
+        cells = (both, fractions[:, i] - both, fractions[:, j] - both)
+        for n, joint in _counts(cells, max(CLASSIFIERS)):
+            weight = CLASSIFIERS.get(n, 0.0)
+            counts = np.arange(n + 1)
+            most = counts >= n * 0.66
+            ticked[i, j] += weight * joint[1:, 1:].sum()
+            majorities[i, j] += weight * joint[np.ix_(most, most)].sum()
+            products[i, j] += weight * (counts @ joint @ counts) / n**2
+            levels[i] += weight * _levels(joint.sum(axis=1)) / (_K - 1)
+            levels[j] += weight * _levels(joint.sum(axis=0)) / (_K - 1)
+    return levels, ticked, majorities, products
+
+
+def _counts(cells, largest):
+    """Distributions of the ticks of two classes by 1, 2, ... persons."""
+    both, first, second = (cell[:, None, None].astype(np.float32) for cell in cells)
+    neither = 1 - both - first - second
+    joint = np.ones((len(both), 1, 1), np.float32)
+    for n in range(1, largest + 1):
+        grown = np.zeros((len(both), n + 1, n + 1), np.float32)
+        grown[:, 1:, 1:] += both * joint
+        grown[:, 1:, :-1] += first * joint
+        grown[:, :-1, 1:] += second * joint
+        grown[:, :-1, :-1] += neither * joint
+        joint = grown
+        yield n, joint.mean(axis=0, dtype=float)
+
+
+def _levels(distribution):
+    """Shares of no tick, less than 0.4, 0.6, a majority, and all ticks."""
+    n = len(distribution) - 1
+    share = np.arange(n + 1) / n
+    return np.array(
+        [
+            distribution[0],
+            distribution[share < 0.4].sum(),
+            distribution[share < 0.6].sum(),
+            distribution[share > 0.66].sum(),
+            distribution[-1],
+        ]
+    )
