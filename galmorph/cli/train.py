@@ -34,6 +34,13 @@ def add_parser(verbs):
         help="folder of the run; by default runs/ and the name of the model",
     )
     parser.add_argument(
+        "--from",
+        dest="start_from",
+        metavar="BUNDLE",
+        help="start with the weights of this model: a bundle's folder or .zip file;"
+        " [training] freeze and trunk_rate say what of it may change",
+    )
+    parser.add_argument(
         "--resume", action="store_true", help="go on with a run that was interrupted"
     )
 
@@ -55,8 +62,12 @@ def run(args):
         print(line, file=sys.stderr, flush=True)
 
     result = train_from_config(
-        args.config, out=args.out, resume=args.resume, progress=say
+        args.config,
+        out=args.out,
+        start_from=args.start_from,
+        resume=args.resume,
+        progress=say,
     )
-    scores = result.metrics["test"]
+    scores = result.metrics.get("test", result.metrics["validation"])
     print_metrics(QTable([{"output": name, **scores[name]} for name in scores]))
     print(f"bundle: {result.bundle}")

@@ -116,7 +116,7 @@ class TrainingConfig:
     freeze: bool = False
     trunk_rate: float = 1.0
     precision: str = "float32"
-    devices: list = field(default_factory=list)
+    devices: tuple = ()
     jit_compile: bool | str = False
 
     def __post_init__(self):
@@ -218,7 +218,10 @@ class RunConfig:
             "scheme": get_scheme(self.scheme).to_dict(),
             "data": self.data.record(),
             "preprocessing": self.preprocessor.to_dict(),
-            "training": asdict(self.training),
+            "training": {
+                **asdict(self.training),
+                "devices": list(self.training.devices),
+            },
             "augmentation": asdict(self.augmentation),
         }
 
@@ -239,7 +242,7 @@ _SCHEME_KEYS = {
 }
 
 
-def read_config(path):
+def read_config(path, *, start_from=None):
     """
     Read the TOML file of a run.
 
@@ -263,6 +266,9 @@ def read_config(path):
     Parameters
     ----------
     path : path-like
+    start_from : `~galmorph.models.ModelBundle`, optional
+        A model whose weights the run starts with. It gives the architecture and
+        the preprocessing where the file says nothing about them.
 
     Returns
     -------
@@ -301,11 +307,18 @@ def read_config(path):
     if "name" not in model:
         raise ConfigurationError(f"{path}: [model] needs a name")
     scheme = _scheme(path, model, sections)
+    if start_from is not None:
+        found = start_from.config["architecture"]
+        model = {"architecture": found["name"], "options": found["options"], **model}
+    if start_from is not None and "preprocessing" not in sections:
+        preprocessor = Preprocessor.from_dict(start_from.preprocessing)
+    else:
+        preprocessor = read_section(
+            path, "preprocessing", Preprocessor, sections.get("preprocessing", {})
+        )
     parts = {
         "data": read_data(path, sections.get("data", {}), scheme),
-        "preprocessor": read_section(
-            path, "preprocessing", Preprocessor, sections.get("preprocessing", {})
-        ),
+        "preprocessor": preprocessor,
         "training": read_section(
             path, "training", TrainingConfig, sections.get("training", {})
         ),

@@ -288,7 +288,7 @@ def train(
     return TrainingResult(bundle, history, metrics)
 
 
-def train_from_config(path, *, out=None, resume=False, progress=None):
+def train_from_config(path, *, out=None, start_from=None, resume=False, progress=None):
     """
     Do the run that a TOML file describes.
 
@@ -301,6 +301,8 @@ def train_from_config(path, *, out=None, resume=False, progress=None):
         The file, see `read_config`.
     out : path-like, optional
         Folder of the run; by default ``runs/`` and the name of the model.
+    start_from : path-like, optional
+        Model bundle whose weights to start with, see `train`.
     resume : bool, optional
         Go on with the run in ``out`` that was interrupted.
     progress : callable, optional
@@ -317,9 +319,10 @@ def train_from_config(path, *, out=None, resume=False, progress=None):
     MissingDependencyError
         If GalSim is not installed.
     """
-    from galmorph.models import build
+    from galmorph.models import build, load_bundle
 
-    config = read_config(path)
+    bundle = None if start_from is None else load_bundle(start_from)
+    config = read_config(path, start_from=bundle)
     out = Path("runs") / config.name if out is None else Path(out)
     check_is_free(out, resume)
     # what is wrong with the network is told before the simulation's minutes
@@ -340,6 +343,7 @@ def train_from_config(path, *, out=None, resume=False, progress=None):
         preprocessor=config.preprocessor,
         augmentation=config.augmentation,
         description=config.description,
+        start_from=bundle,
         resume=resume,
         progress=progress,
         **asdict(config.training),

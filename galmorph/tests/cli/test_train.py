@@ -59,3 +59,25 @@ def test_a_missing_configuration_is_told(galmorph, tmp_path):
     code, _, err = galmorph("train", tmp_path / "no.toml")
     assert code == 1
     assert "no.toml" in err
+
+
+def test_a_model_may_start_from_another_and_learn_its_output_only(
+    galmorph, config, tmp_path
+):
+    assert galmorph("train", config, "--out", tmp_path / "first")[0] == 0
+    bundle = tmp_path / "first" / "bundle"
+    # neither the architecture nor the preprocessing has to be said again
+    config.write_text(
+        '[model]\nname = "tuned"\n[data]\nn = 30\nseed = 2\nn_workers = 1\n'
+        "[training]\nepochs = 1\nfreeze = true\ntest = 0.0\n"
+    )
+    out = tmp_path / "tuned"
+    code, printed, err = galmorph("train", config, "--out", out, "--from", bundle)
+    assert code == 0
+    assert "validation RMSE" in err and "\nall " in printed
+    assert (out / "bundle" / "config.json").exists()
+    code, _, err = galmorph(
+        "train", config, "--out", tmp_path / "other", "--from", tmp_path / "none"
+    )
+    assert code == 1
+    assert "none" in err
