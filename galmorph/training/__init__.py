@@ -10,7 +10,7 @@ network is built, not before.
 
 from galmorph.training.augmentation import Augmentation, augment
 from galmorph.training.config import RunConfig, TrainingConfig, read_config
-from galmorph.training.datasets import Dataset, as_dataset, stratified_split
+from galmorph.training.datasets import Dataset, as_dataset, folds, stratified_split
 from galmorph.training.runs import TrainingResult, train, train_from_config
 from galmorph.training.sources_config import (
     ArraysConfig,
@@ -19,6 +19,7 @@ from galmorph.training.sources_config import (
     SimulationConfig,
     TableConfig,
 )
+from galmorph.training.stamping import as_stamps
 
 __all__ = [
     "ArraysConfig",
@@ -32,7 +33,9 @@ __all__ = [
     "TrainingConfig",
     "TrainingResult",
     "as_dataset",
+    "as_stamps",
     "augment",
+    "folds",
     "read_config",
     "stratified_split",
     "train",

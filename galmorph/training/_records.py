@@ -115,7 +115,7 @@ def draw_history(history, folder):
 
 def predictions_table(dataset, rows, predicted, scheme):
     """True and predicted fractions of some objects, with their rows in the data."""
-    table = QTable({"row": rows})
+    table = QTable({"row": rows if dataset.rows is None else dataset.rows[rows]})
     for i, output in enumerate(scheme.outputs):
         table[f"true_{output}"] = dataset.labels[rows, i]
         table[output] = predicted[:, i].astype(np.float32)

@@ -11,7 +11,9 @@ import numpy as np
 from galmorph.core import ConfigurationError
 from galmorph.images import NOT_CLASSIFIED
 
-__all__ = ["Dataset", "as_dataset", "split", "stratified_split"]
+__all__ = ["Dataset", "as_dataset", "folds", "split", "stratified_split"]
+
+_TRIES = 10_000  # groups dealt out to find the best of several orders
 
 
 @dataclass
@@ -33,6 +35,8 @@ class Dataset:
     test : `~numpy.ndarray`, optional
         Array of bool of shape (n,): the objects to test with, where that is given
         and not left to a random split.
+    rows : `~numpy.ndarray`, optional
+        Rows of the objects in the table that they were taken from, of shape (n,).
 
     Examples
     --------
@@ -48,6 +52,7 @@ class Dataset:
     groups: np.ndarray | None = None
     votes: np.ndarray | None = None
     test: np.ndarray | None = None
+    rows: np.ndarray | None = None
 
     def __len__(self):
         return len(self.stamps)
@@ -65,7 +70,7 @@ class Dataset:
         -------
         data : `Dataset`
         """
-        others = (self.groups, self.votes, self.test)
+        others = (self.groups, self.votes, self.test, self.rows)
         return Dataset(
             self.stamps[rows],
             self.labels[rows],
@@ -76,12 +81,22 @@ class Dataset:
         """
         SHA-256 of the stamps and labels, and of what else is given.
 
+        Groups count by what belongs together, not by their names.
+
         Returns
         -------
         digest : str
         """
         digest = hashlib.sha256()
-        others = [a for a in (self.votes, self.test) if a is not None]
+        arrays = {"votes": self.votes, "test": self.test}
+        if self.groups is not None:
+            _, first, member = np.unique(
+                self.groups, return_index=True, return_inverse=True
+            )
+            arrays["groups"] = first[member]
+        for name, array in arrays.items():
+            digest.update(name.encode() if array is not None else b"")
+        others = [array for array in arrays.values() if array is not None]
         for array in (self.stamps, self.labels, *others):
             digest.update(str((array.shape, array.dtype.str)).encode())
             digest.update(np.ascontiguousarray(array).view(np.uint8).data)
@@ -102,7 +117,8 @@ def as_dataset(data, scheme, *, groups=None, votes=None, test_rows=None):
         Column of the table, or n values, that say what belongs together.
     votes : str or array_like, optional
         Column of the table, or values of shape (n,) or (n, outputs): numbers of
-        votes behind the labels.
+        votes behind the labels; masked or NaN, which counts as 1, where they are
+        not known.
     test_rows : str or array_like of bool, optional
         Column of the table, or n values: the objects to test with.
 
@@ -146,10 +162,12 @@ def as_dataset(data, scheme, *, groups=None, votes=None, test_rows=None):
             "data: labels must be fractions between 0 and 1; found values from"
             f" {np.nanmin(labels):.3g} to {np.nanmax(labels):.3g}"
         )
-    given = {"groups": groups, "votes": votes, "test_rows": test_rows}
-    groups, votes, test = (_column(name, table, given[name]) for name in given)
-    test = None if test is None else test.astype(bool)
-    dataset = Dataset(stamps, labels, groups, votes, test)
+    rows = np.arange(len(table))
+    votes = _votes(_column("votes", table, votes), labels)
+    groups = _groups(_column("groups", table, groups))
+    test = _column("test_rows", table, test_rows)
+    test = None if test is None else np.ma.filled(test, False).astype(bool)
+    dataset = Dataset(stamps, labels, groups, votes, test, rows)
     usable = np.isfinite(labels).any(axis=1)
     if "morph_flags" in table.colnames:
         usable &= (np.asarray(table["morph_flags"]) & NOT_CLASSIFIED) == 0
@@ -166,12 +184,48 @@ def _column(name, table, values):
         values = table[values]
     if values is None:
         return None
-    values = np.asarray(values)
+    values = getattr(values, "value", values)
+    values = values if np.ma.isMaskedArray(values) else np.asarray(values)
     if len(values) != len(table):
         raise ConfigurationError(
             f"{name}: found {len(values)} values for {len(table)} rows"
         )
     return values
+
+
+def _votes(votes, labels):
+    """Numbers of votes, 1 where they are not known."""
+    if votes is None:
+        return None
+    try:
+        votes = np.ma.filled(np.ma.asarray(votes, np.float32), np.nan)
+    except (TypeError, ValueError) as error:
+        raise ConfigurationError(f"votes: expected numbers: {error}") from error
+    if votes.shape not in (labels.shape, labels.shape[:1]):
+        raise ConfigurationError(
+            f"votes: found values of shape {votes.shape} for labels of shape"
+            f" {labels.shape}"
+        )
+    if np.nanmin(votes, initial=0) < 0:
+        raise ConfigurationError(
+            f"votes: found {np.nanmin(votes)}; they must be 0 or more"
+        )
+    return np.nan_to_num(votes, nan=1, posinf=1)
+
+
+def _groups(groups):
+    """What belongs together; an object whose group is not known is its own."""
+    if groups is None:
+        return None
+    alone = np.ma.getmaskarray(groups).copy()
+    values = np.ma.getdata(groups)
+    if values.dtype.kind == "f":
+        alone |= np.isnan(values)
+    if not alone.any():
+        return values
+    names = values.astype(str).astype(object)
+    names[alone] = [f"row {row}" for row in np.flatnonzero(alone)]
+    return names.astype(str)
 
 
 def split(dataset, config):
@@ -239,13 +293,17 @@ def stratified_split(labels, shares, *, seed, groups=None):
     """
     Divide objects so that every part has the same mixture of classes.
 
-    The class is the output with the largest fraction, and whether that is
-    more than one half. Within each class, whole groups are dealt out.
+    Whole groups are dealt out, the largest first and else in random order, each
+    to the part that it brings nearest to its share of the objects, of the votes
+    for each output, and of the classes. The class of an object is the output with
+    the largest fraction, and whether that is more than one half. This is the
+    iterative stratification of Sechidis et al. (2011, ECML PKDD, LNCS 6913, 145),
+    with fractions in place of labels.
 
     Parameters
     ----------
     labels : `~numpy.ndarray`
-        Array of shape (n, outputs).
+        Array of shape (n, outputs), NaN where a label is missing.
     shares : sequence of float
         Share of the objects for each part; they sum to one.
     seed : int
@@ -275,16 +333,91 @@ def stratified_split(labels, shares, *, seed, groups=None):
     shares = np.asarray(shares, float)
     if np.any(shares < 0) or abs(shares.sum() - 1) > 1e-6:
         raise ConfigurationError(f"shares: found {shares}; they must sum to 1")
-    labels = np.nan_to_num(np.asarray(labels, float))
-    groups = np.arange(len(labels)) if groups is None else np.asarray(groups)
-    names, first, member = np.unique(groups, return_index=True, return_inverse=True)
-    largest = labels[first].argmax(axis=1)
-    stratum = 2 * largest + (labels[first].max(axis=1) > 0.5)
-    random = np.random.default_rng(seed)
-    part = np.empty(len(names), int)
-    for value in np.unique(stratum):
-        rows = random.permutation(np.flatnonzero(stratum == value))
-        # a random start keeps small classes from always losing by rounding
-        position = (np.arange(len(rows)) + random.uniform()) / len(rows)
-        part[rows] = np.searchsorted(np.cumsum(shares)[:-1], position, side="right")
+    labels = np.asarray(labels, float)
+    if groups is None:
+        member, amounts = np.arange(len(labels)), _amounts(labels)
+    else:
+        _, member = np.unique(np.asarray(groups), return_inverse=True)
+        each = _amounts(labels)
+        amounts = np.zeros((member.max(initial=-1) + 1, each.shape[1]))
+        np.add.at(amounts, member, each)
+    part = _deal(amounts, shares, np.random.default_rng(seed))
     return [np.flatnonzero(part[member] == i) for i in range(len(shares))]
+
+
+def _amounts(labels):
+    """What every part shall have its share of, one column each, the number first."""
+    known = np.isfinite(labels)
+    votes = np.nan_to_num(labels)
+    n, outputs = labels.shape
+    stratum = 2 * votes.argmax(axis=1) + (votes.max(axis=1, initial=0) > 0.5)
+    classes = np.zeros((n, 2 * outputs))
+    classes[np.arange(n), stratum] = 1
+    return np.column_stack([np.ones(n), votes, known[:, ~known.all(axis=0)], classes])
+
+
+def _deal(amounts, shares, random):
+    """Number of the part of each row."""
+    taken = np.flatnonzero(shares > 0)
+    # rare classes weigh as much as common ones
+    amounts = amounts / np.maximum(np.sqrt((amounts**2).sum(axis=0)), 1e-12)
+    wanted = shares[taken, None] * amounts.sum(axis=0)
+    best, least = np.zeros(len(amounts), int), np.inf
+    # few large groups fit together in some orders only
+    for _ in range(max(_TRIES // max(len(amounts), 1), 1)):
+        parts, lacking = np.zeros(len(amounts), int), wanted.copy()
+        order = random.permutation(len(amounts))
+        for row in order[np.argsort(-amounts[order, 0], kind="stable")]:
+            amount = amounts[row]
+            # how much nearer each part would come, in units of its share
+            gain = (2 * lacking @ amount - amount @ amount) / shares[taken]
+            part = int(gain.argmax())
+            lacking[part] -= amount
+            parts[row] = taken[part]
+        left = float(((lacking / shares[taken, None]) ** 2).sum())
+        if left < least:
+            best, least = parts, left
+    return best
+
+
+def folds(labels, n_folds, *, seed, groups=None):
+    """
+    Deal objects out to folds of the same mixture of classes.
+
+    Parameters
+    ----------
+    labels : `~numpy.ndarray`
+        Array of shape (n, outputs), NaN where a label is missing.
+    n_folds : int
+        Number of folds.
+    seed : int
+        The same seed gives the same folds.
+    groups : `~numpy.ndarray`, optional
+        Array of shape (n,); a group is never divided.
+
+    Returns
+    -------
+    fold : `~numpy.ndarray`
+        Number of the fold of each object, from 0, shape (n,).
+
+    Raises
+    ------
+    ConfigurationError
+        If there are less than two folds.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from galmorph.training import folds
+    >>> labels = np.eye(2)[[0] * 80 + [1] * 20]
+    >>> np.bincount(folds(labels, 5, seed=1)[80:])
+    array([4, 4, 4, 4, 4])
+    """
+    if n_folds < 2:
+        raise ConfigurationError(f"n_folds: found {n_folds}; it must be 2 or more")
+    fold = np.empty(len(labels), int)
+    shares = np.full(n_folds, 1 / n_folds)
+    parts = stratified_split(labels, shares, seed=seed, groups=groups)
+    for number, rows in enumerate(parts):
+        fold[rows] = number
+    return fold

@@ -5,23 +5,44 @@ The ways to labelled stamps: simulations, arrays, cutouts, mosaics.
 
 import json
 import os
+import re
 
 import numpy as np
+from astropy.table import QTable
 
-from galmorph.core import ConfigurationError
-from galmorph.tables import read_table, write_table
+from galmorph.core import (
+    ConfigurationError,
+    GalmorphError,
+    ImageError,
+    decode_flags,
+    get_scheme,
+)
+from galmorph.images import NOT_CLASSIFIED, as_nddata
+from galmorph.tables import pixel_positions, read_table, write_table
+from galmorph.training.stamping import as_stamps, frame_stamps, stamps_of_cutouts
 
 __all__ = ["load"]
 
 _CACHE, _TABLE = "data.npz", "data.ecsv"
+_FITS = re.compile(r"\.(fits|fit|fts)(\.gz|\.fz|\.bz2)?$", re.IGNORECASE)
+# bad galaxies told one by one; all are in the table
+_MOST_TOLD = 5
+# what `train` is told beside stamps and labels: column and setting of each
+_MORE = {
+    "votes": ("label_votes", ("votes", "n_votes")),
+    "groups": ("split_group", ("group",)),
+    "test_rows": ("split_test", ("fold",)),
+}
+_VOTES, _GROUP, _TEST = (column for column, _ in _MORE.values())
 
 
 def load(config, folder, resume, say):
     """
     Make or read the stamps and labels of a run.
 
-    What took long is kept in the folder of the run, so that a run that was
-    interrupted does not do it again.
+    The galaxies are listed in ``data.ecsv`` in the folder of the run, with the
+    flags and reasons of those that cannot be used. Stamps that were made are
+    kept beside it, so that a run that was interrupted does not make them again.
 
     Parameters
     ----------
@@ -36,18 +57,19 @@ def load(config, folder, resume, say):
     Returns
     -------
     data : dict
-        Arguments of `train` that say what it learns from: ``data``, ``source``
-        and, where there are such, ``groups``, ``votes`` and ``test_rows``.
+        Arguments of `train` that say what it learns from: ``data``, ``source``,
+        ``groups``, ``votes`` and ``test_rows``.
 
     Raises
     ------
     ConfigurationError
-        If the data to resume with were made with other settings.
+        If a file or column is missing or cannot be used, if no galaxy can be
+        used, or if the data to resume with were made with other settings.
     MissingDependencyError
         If GalSim is needed and not installed.
     """
     made_from = json.dumps([config.data.record(), config.preprocessor.to_dict()])
-    cache, table_path = folder / _CACHE, folder / _TABLE
+    cache, listing = folder / _CACHE, folder / _TABLE
     if resume and cache.exists():
         with np.load(cache, allow_pickle=False) as saved:
             if str(saved["made_from"]) != made_from:
@@ -56,32 +78,354 @@ def load(config, folder, resume, say):
                     " resume"
                 )
             stamps = saved["stamps"]
-        table = read_table(table_path)
+        table = read_table(listing)
     else:
-        stamps, table = _simulated(config, say)
+        stamps, table = _READERS[config.data.source](config, say)
+        _tell(table, config, say)
         folder.mkdir(parents=True, exist_ok=True)
-        write_table(table, table_path, overwrite=True)
+        write_table(table, listing, overwrite=True)
         # the last to be written: where it is, the table is complete too
         part = cache.with_suffix(".part")
         with open(part, "wb") as file:
             np.savez(file, stamps=stamps, made_from=np.array(made_from))
         os.replace(part, cache)
-    return {"data": (stamps, table), "source": config.data.record()}
+    record = config.data.record()
+    more = {
+        name: column
+        for name, (column, settings) in _MORE.items()
+        if any(setting in record for setting in settings)
+    }
+    return {"data": (stamps, table), "source": record, **more}
 
 
 def _simulated(config, say):
     from galmorph.simulation import simulate_stamps
 
     data = config.data
-
-    def report(done):
-        if done == data.n or done % 1024 == 0:
-            say(f"simulated {done} of {data.n} galaxies")
-
-    return simulate_stamps(
+    stamps, table = simulate_stamps(
         data.n,
         seed=data.seed,
         preprocessor=config.preprocessor.with_margin(data.side),
+        instrument=_instrument(data.instrument),
+        n_votes=data.n_votes,
         n_workers=data.n_workers or None,
-        progress=report,
+        progress=_progress("simulated", data.n, say),
     )
+    if data.n_votes is not None:
+        table[_VOTES] = data.n_votes
+    return stamps, table
+
+
+def _instrument(name):
+    """The instrument of the simulation that has this name."""
+    from galmorph import simulation
+
+    known = {
+        value.name: value
+        for value in vars(simulation).values()
+        if isinstance(value, simulation.Instrument)
+    }
+    if name is not None and name not in known:
+        raise ConfigurationError(
+            f"[data] instrument: found {name!r}; known are {sorted(known)}"
+        )
+    return known.get(name)
+
+
+def _from_arrays(config, say):
+    data = config.data
+    table = _labels(config)
+    images = _images(data)
+    if len(images) != len(table):
+        raise ConfigurationError(
+            f"[data] images: {data.root / data.images} has {len(images)} images, and"
+            f" the table {len(table)} rows"
+        )
+    if data.prepared:
+        made = frame_stamps(images, data.side, config.preprocessor.peak)
+    else:
+        made = as_stamps(
+            images if images.shape[3] > 1 else images[..., 0],
+            config.preprocessor,
+            data.side,
+            band_axis=-1 if images.shape[3] > 1 else None,
+            pixel_scale=data.pixel_scale,
+            progress=_progress("made stamps of", len(images), say),
+        )
+    return made.data, _with_flags(table, made)
+
+
+def _images(data):
+    """The array of images of a file, of shape (n, side, side, bands)."""
+    path = _existing(data, "images")
+    try:
+        found = np.load(path, allow_pickle=False)
+        if isinstance(found, np.lib.npyio.NpzFile):
+            with found:
+                arrays = {name: found[name] for name in found.files}
+        else:
+            arrays = {"": found}
+    except (OSError, ValueError, EOFError) as error:
+        raise ConfigurationError(
+            f"[data] images: {path} cannot be read as .npy or .npz: {error}"
+        ) from error
+    names = [name for name, array in arrays.items() if array.ndim in (3, 4)]
+    if data.key is not None:
+        names = [name for name in arrays if name == data.key]
+    if len(names) != 1:
+        shapes = {name: array.shape for name, array in arrays.items()}
+        raise ConfigurationError(
+            f"[data] key: say which array of {path} has the images; found {shapes}"
+        )
+    images = arrays[names[0]]
+    images = images[..., None] if images.ndim == 3 else images
+    if images.ndim != 4 or images.shape[1] != images.shape[2]:
+        raise ConfigurationError(
+            f"[data] images: expected the shape (n, side, side[, bands]) in {path},"
+            f" found {images.shape}"
+        )
+    if images.dtype.kind not in "uif":
+        raise ConfigurationError(
+            f"[data] images: expected numbers in {path}, found {images.dtype}"
+        )
+    return images
+
+
+def _from_cutouts(config, say):
+    data = config.data
+    column = data.file or data.id
+    table = _labels(config, {"file" if data.file else "id": column})
+    folder = _existing(data, "images", folder=True)
+    names = [str(name) for name in table[column]]
+    if data.file:
+        images = [folder / name for name in names]
+    else:
+        files = sorted(path for path in folder.iterdir() if _FITS.search(path.name))
+        known = {_FITS.sub("", path.name): path for path in files}
+        known |= {path.name: path for path in files}
+        images = [
+            known.get(
+                name, ImageError(f"there is no FITS file of this name in {folder}")
+            )
+            for name in names
+        ]
+        found = {path for path in images if not isinstance(path, Exception)}
+        if len(found) < len(files):
+            say(f"{len(files) - len(found)} files in {folder} are not in the table")
+    made = as_stamps(
+        images,
+        config.preprocessor,
+        data.side,
+        hdu=data.hdu,
+        pixel_scale=data.pixel_scale,
+        progress=_progress("made stamps of", len(images), say),
+    )
+    return made.data, _with_flags(table, made)
+
+
+def _from_mosaic(config, say):
+    data = config.data
+    try:
+        catalog = read_table(_existing(data, "table"))
+        table = _labels(config, {"label": data.label} if data.label else {}, catalog)
+        image = _mosaic(data)
+        position = data.position
+        x, y = pixel_positions(catalog, image.wcs, position)
+    except ConfigurationError:
+        raise
+    except GalmorphError as error:
+        raise ConfigurationError(f"[data] {error}") from error
+    segmentation = labels = None
+    if data.segmentation is not None:
+        segmentation = _plane(data, "segmentation", image.data.shape[:2])
+        segmentation = np.nan_to_num(segmentation.data).astype(np.int32)
+    if data.label is not None:
+        labels = np.ma.filled(np.ma.asarray(catalog[data.label]), 0).astype(int)
+    made = stamps_of_cutouts(
+        config.preprocessor.with_margin(data.side).cutouts(
+            image, x, y, segmentation=segmentation, labels=labels
+        ),
+        config.preprocessor,
+        data.side,
+        progress=_progress("made stamps of", len(table), say),
+    )
+    return made.data, _with_flags(table, made)
+
+
+def _mosaic(data):
+    """The mosaic with its noise and its mask."""
+    image = _plane(data, "image")
+    shape = image.data.shape[:2]
+    mask, rms = np.zeros(shape, bool), None
+    if data.mask is not None:
+        bad = _plane(data, "mask", shape)
+        mask |= (bad.data != 0) | bad.mask
+    noise = "rms" if data.rms is not None else "weight"
+    if getattr(data, noise) is not None:
+        given = _plane(data, noise, shape)
+        # neither a weight of zero nor a noise of zero is a measurement
+        missing = given.mask | ~(given.data > 0)
+        mask |= missing
+        rms = np.where(missing, 1, given.data)
+        rms = rms if noise == "rms" else 1 / np.sqrt(rms)
+    return as_nddata(image, mask=mask, uncertainty=rms, pixel_scale=data.pixel_scale)
+
+
+def _plane(data, key, shape=None):
+    """Read one of the files of a mosaic, of which an extension may be named."""
+    name, hdu = getattr(data, key), None
+    found = re.fullmatch(r"(.+)\[(\w+)\]", name)
+    if found:
+        name, hdu = found.groups()
+        hdu = int(hdu) if hdu.isdecimal() else hdu
+    try:
+        image = as_nddata(data.root / name, hdu=hdu)
+    except ImageError as error:
+        raise ConfigurationError(f"[data] {key}: {error}") from error
+    if shape is not None and image.data.shape[:2] != shape:
+        raise ConfigurationError(
+            f"[data] {key}: {data.root / name} has the shape {image.data.shape[:2]},"
+            f" and the image {shape}"
+        )
+    return image
+
+
+_READERS = {
+    "simulation": _simulated,
+    "arrays": _from_arrays,
+    "cutouts": _from_cutouts,
+    "mosaic": _from_mosaic,
+}
+
+
+def _labels(config, more=None, table=None):
+    """
+    Labels under the names of the outputs, and what else the run asks for.
+
+    Columns of other names are left out, but for ``id`` and those in ``more``,
+    whose keys are the settings that name them.
+    """
+    data = config.data
+    if table is None:
+        try:
+            table = read_table(_existing(data, "table"))
+        except ConfigurationError:
+            raise
+        except GalmorphError as error:
+            raise ConfigurationError(f"[data] table: {error}") from error
+
+    def column(key, name):
+        if name not in table.colnames:
+            raise ConfigurationError(
+                f"[data] {key}: {data.root / data.table} has no column {name!r};"
+                f" found {table.colnames}"
+            )
+        return table[name]
+
+    def numbers(key, name):
+        try:
+            return _numbers(column(key, name))
+        except (TypeError, ValueError) as error:
+            raise ConfigurationError(
+                f"[data] {key}: the column {name!r} of {data.root / data.table} has no"
+                f" numbers: {error}"
+            ) from error
+
+    chosen = QTable()
+    for key, name in (more or {}).items():
+        chosen[name] = column(key, name)
+    if "id" in table.colnames:
+        chosen["id"] = table["id"]
+    scheme = get_scheme(config.scheme)
+    for output in scheme.outputs:
+        chosen[output] = numbers("columns", data.column_of(output)).astype(np.float32)
+    if isinstance(data.votes, dict):
+        unknown = np.full(len(table), np.nan)
+        chosen[_VOTES] = np.stack(
+            [
+                numbers("votes", data.votes[output])
+                if output in data.votes
+                else unknown
+                for output in scheme.outputs
+            ],
+            axis=1,
+        )
+    elif data.votes is not None:
+        chosen[_VOTES] = numbers("votes", data.votes)
+    if data.group is not None:
+        chosen[_GROUP] = column("group", data.group)
+    if data.fold is not None:
+        folds = np.ma.asarray(column("fold", data.fold))
+        folds = folds if folds.dtype.kind in "uif" else folds.astype(str)
+        test = np.ma.filled(folds == data.test_fold, False)
+        if not np.any(test) or np.all(test):
+            known = np.unique(folds.compressed())[:20].tolist()
+            raise ConfigurationError(
+                f"[data] test_fold: found {data.test_fold!r}; the column {data.fold!r}"
+                f" has {known}"
+            )
+        chosen[_TEST] = test
+    return chosen
+
+
+def _numbers(column):
+    """Float array of a column, NaN where it is masked."""
+    column = getattr(column, "value", column)
+    mask = getattr(column, "mask", False)
+    plain = np.array(getattr(column, "unmasked", column), dtype=float)
+    return np.where(mask, np.nan, plain)
+
+
+def _with_flags(table, stamps):
+    """Add the flags, and the reasons why some galaxies cannot be used."""
+    table["morph_flags"] = stamps.flags
+    failures = []
+    for row in np.flatnonzero((stamps.flags & NOT_CLASSIFIED) != 0).tolist():
+        reason = stamps.failures.get(row) or ", ".join(decode_flags(stamps.flags[row]))
+        failures.append({"row": row, "reason": reason})
+        if "id" in table.colnames:
+            failures[-1]["id"] = str(table["id"][row])
+    table.meta["galmorph"] = {"failures": failures}
+    return table
+
+
+def _tell(table, config, say):
+    """Say how many galaxies can be used, and why some cannot."""
+    failures = table.meta.get("galmorph", {}).get("failures", [])
+    for failure in failures[:_MOST_TOLD]:
+        name = f" ({failure['id']})" if "id" in failure else ""
+        say(f"row {failure['row']}{name}: {failure['reason']}")
+    if len(failures) > _MOST_TOLD:
+        say(f"and {len(failures) - _MOST_TOLD} more, which {_TABLE} lists")
+    labels = get_scheme(config.scheme).labels(table)
+    labelled = np.isfinite(labels).any(axis=1)
+    usable = labelled.copy()
+    if "morph_flags" in table.colnames:
+        usable &= (np.asarray(table["morph_flags"]) & NOT_CLASSIFIED) == 0
+    say(
+        f"{usable.sum()} of {len(table)} galaxies can be used; of the others"
+        f" {(~labelled).sum()} have no label"
+    )
+    if not usable.any():
+        first = f"; the first: {failures[0]['reason']}" if failures else ""
+        raise ConfigurationError(
+            f"[data]: none of the {len(table)} galaxies can be used{first}"
+        )
+
+
+def _progress(what, n, say):
+    def report(done):
+        if done == n or done % 1024 == 0:
+            say(f"{what} {done} of {n} galaxies")
+
+    return report
+
+
+def _existing(data, key, folder=False):
+    """Path of a file or folder that the settings name."""
+    path = data.root / getattr(data, key)
+    if not (path.is_dir() if folder else path.is_file()):
+        raise ConfigurationError(
+            f"[data] {key}: there is no {'folder' if folder else 'file'} {path}"
+        )
+    return path

@@ -5,7 +5,7 @@ from astropy.table import Table
 
 from galmorph import LabelScheme
 from galmorph.core import ConfigurationError, MorphFlag
-from galmorph.training import as_dataset, stratified_split
+from galmorph.training import as_dataset, folds, stratified_split
 
 TWO = LabelScheme("two", outputs=["f_a", "f_b"])
 SHARES = [0.8, 0.1, 0.1]
@@ -27,6 +27,48 @@ def test_proportions_of_classes_are_equal_between_parts():
     for part in stratified_split(labels, SHARES, seed=1):
         found = np.bincount(labels[part].argmax(axis=1)) / len(part)
         assert found == pytest.approx(whole, abs=0.01)
+
+
+def candels_like(n=5000, seed=3):
+    """Fractions of few votes, with rare classes, as in CANDELS."""
+    random = np.random.default_rng(seed)
+    means = random.dirichlet([1.0, 1.5, 0.4, 0.1, 0.05], n)
+    return random.binomial(4, means) / 4
+
+
+@pytest.mark.parametrize("size", [1, 2, 20])
+def test_the_parts_of_5000_galaxies_have_the_same_means(size):
+    labels = candels_like()
+    groups = np.random.default_rng(4).permutation(5000) // size
+    for part in stratified_split(labels, SHARES, seed=1, groups=groups):
+        difference = labels[part].mean(axis=0) - labels.mean(axis=0)
+        assert abs(difference).max() < 0.01
+
+
+def test_fields_of_any_size_stay_whole_in_parts_of_the_right_size():
+    random = np.random.default_rng(5)
+    labels = candels_like()
+    edges = np.sort(random.uniform(size=59))
+    fields = np.searchsorted(edges, random.uniform(size=5000))
+    parts = stratified_split(labels, SHARES, seed=1, groups=fields)
+    sides = [set(fields[part]) for part in parts]
+    assert sum(map(len, sides)) == len(set(fields))
+    for part, share in zip(parts, SHARES, strict=True):
+        assert len(part) / 5000 == pytest.approx(share, abs=0.02)
+        difference = labels[part].mean(axis=0) - labels.mean(axis=0)
+        assert abs(difference).max() < 0.02
+
+
+def test_folds_are_of_one_size_and_mixture():
+    labels = candels_like()
+    groups = np.arange(5000) // 2
+    fold = folds(labels, 5, seed=1, groups=groups)
+    assert (fold[::2] == fold[1::2]).all()
+    assert np.bincount(fold) == pytest.approx([1000] * 5, abs=4)
+    means = [labels[fold == i].mean(axis=0) for i in range(5)]
+    assert np.ptp(means, axis=0).max() < 0.01
+    with pytest.raises(ConfigurationError, match="n_folds: found 1"):
+        folds(labels, 1, seed=1)
 
 
 def test_a_group_is_never_on_two_sides():
@@ -83,6 +125,44 @@ def test_groups_come_from_a_column():
         as_dataset((np.zeros((4, 9, 9)), table), TWO, groups="star")
 
 
+def test_a_galaxy_of_unknown_group_is_alone():
+    groups = np.ma.masked_array([7, 7, 1, 1], [False, False, True, True])
+    data = (np.zeros((4, 9, 9)), table_of(4))
+    assert len(set(as_dataset(data, TWO, groups=groups).groups)) == 3
+    missing = [7.0, 7.0, np.nan, np.nan]
+    assert len(set(as_dataset(data, TWO, groups=missing).groups)) == 3
+
+
+def test_votes_are_one_where_they_are_not_known():
+    table = table_of(3)
+    table["n"] = np.ma.masked_array([3, 40, 9], [False, False, True])
+    data = (np.zeros((3, 9, 9)), table)
+    assert list(as_dataset(data, TWO, votes="n").votes) == [3, 40, 1]
+    each = as_dataset(data, TWO, votes=[[3, np.nan], [0, 2], [5, 5]]).votes
+    assert each.tolist() == [[3, 1], [0, 2], [5, 5]]
+
+
+@pytest.mark.parametrize(
+    "votes, words",
+    [([1, 2, -3], "0 or more"), (np.ones((3, 3)), r"\(3, 3\)"), (list("abc"), "votes")],
+)
+def test_votes_that_cannot_be_are_refused(votes, words):
+    with pytest.raises(ConfigurationError, match=words):
+        as_dataset((np.zeros((3, 9, 9)), table_of(3)), TWO, votes=votes)
+
+
+def test_what_is_left_keeps_its_row_group_and_votes():
+    table = table_of(4, count=[1, 2, 3, 4], field=list("aabb"))
+    table["f_a"][1] = table["f_b"][1] = np.nan
+    dataset = as_dataset(
+        (np.zeros((4, 9, 9)), table), TWO, votes="count", groups="field"
+    )
+    dataset = dataset.take([1, 2])
+    assert list(dataset.rows) == [2, 3]
+    assert list(dataset.votes) == [3, 4]
+    assert list(dataset.groups) == ["b", "b"]
+
+
 @pytest.mark.parametrize("shape", [(4, 9), (4, 9, 8, 1)])
 def test_stamps_of_another_shape_are_refused(shape):
     with pytest.raises(ConfigurationError, match="expected stamps"):
@@ -109,3 +189,20 @@ def test_fingerprint_changes_with_one_pixel_or_label():
 
     assert fingerprint() == fingerprint()
     assert len({fingerprint(), fingerprint(pixel=1e-3), fingerprint(label=0.1)}) == 3
+
+
+def test_fingerprint_covers_votes_and_what_belongs_together():
+    data = (np.zeros((4, 9, 9)), table_of(4))
+
+    def fingerprint(**more):
+        return as_dataset(data, TWO, **more).fingerprint()
+
+    prints = {
+        fingerprint(),
+        fingerprint(votes=[1, 2, 3, 4]),
+        fingerprint(votes=[1, 2, 3, 5]),
+        fingerprint(groups=[1, 1, 2, 2]),
+        fingerprint(groups=[1, 2, 2, 2]),
+    }
+    assert len(prints) == 5
+    assert fingerprint(groups=["x", "x", "y", "y"]) == fingerprint(groups=[1, 1, 2, 2])
