@@ -281,7 +281,8 @@ def _plane(data, key, shape=None):
     try:
         image = as_nddata(data.root / name, hdu=hdu)
     except ImageError as error:
-        raise ConfigurationError(f"[data] {key}: {error}") from error
+        why = str(error).removeprefix("image: ")
+        raise ConfigurationError(f"[data] {key}: {why}") from error
     if shape is not None and image.data.shape[:2] != shape:
         raise ConfigurationError(
             f"[data] {key}: {data.root / name} has the shape {image.data.shape[:2]},"
@@ -312,7 +313,8 @@ def _labels(config, more=None, table=None):
         except ConfigurationError:
             raise
         except GalmorphError as error:
-            raise ConfigurationError(f"[data] table: {error}") from error
+            why = str(error).removeprefix("path: ")
+            raise ConfigurationError(f"[data] table: {why}") from error
 
     def column(key, name):
         if name not in table.colnames:
@@ -402,10 +404,8 @@ def _tell(table, config, say):
     usable = labelled.copy()
     if "morph_flags" in table.colnames:
         usable &= (np.asarray(table["morph_flags"]) & NOT_CLASSIFIED) == 0
-    say(
-        f"{usable.sum()} of {len(table)} galaxies can be used; of the others"
-        f" {(~labelled).sum()} have no label"
-    )
+    missing = f"; {(~labelled).sum()} have no label" if not labelled.all() else ""
+    say(f"{usable.sum()} of {len(table)} galaxies can be used{missing}")
     if not usable.any():
         first = f"; the first: {failures[0]['reason']}" if failures else ""
         raise ConfigurationError(
