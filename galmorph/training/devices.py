@@ -25,7 +25,8 @@ def _all_gpus():
         gpus = tf.config.list_logical_devices("GPU")
         return tuple(f"gpu:{number}" for number in range(len(gpus)))
     if _backend() == "jax":
-        return tuple(keras.distribution.list_devices("gpu"))
+        found = keras.distribution.list_devices()
+        return tuple(name for name in found if not name.startswith("cpu"))
     return ()
 
 
