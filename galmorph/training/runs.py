@@ -32,6 +32,7 @@ from galmorph.training.members import (
     train_member,
 )
 from galmorph.training.sources import load
+from galmorph.training.stamping import as_stamps
 from galmorph.training.trainer import predict
 
 __all__ = ["TrainingResult", "train", "train_from_config"]
@@ -98,12 +99,14 @@ def train(
 
     Parameters
     ----------
-    data : tuple of (`~numpy.ndarray`, `~astropy.table.Table`)
-        Stamps of shape (n, side, side[, bands]), as large as what the network
-        sees or, so that they can be turned, larger; and a table of n rows with
-        a column of fractions for each output. Missing fractions (masked or
-        NaN) are left out of the loss. Rows whose ``morph_flags`` say that they
-        cannot be classified are left out.
+    data : tuple of (`~numpy.ndarray` or list, `~astropy.table.Table`)
+        Images, and a table of n rows with a column of fractions for each output.
+        An array is taken for finished stamps of shape (n, side, side[, bands]),
+        as large as what the network sees or, so that they can be turned, larger.
+        A list of images of one galaxy each - NDData, CCDData, Cutout2D, arrays,
+        names of FITS files - goes through the preprocessor first. Missing
+        fractions (masked or NaN) are left out of the loss. Rows whose
+        ``morph_flags`` say that they cannot be classified are left out.
     out : path-like
         Folder of the run.
     name : str, optional
@@ -184,6 +187,7 @@ def train(
     architecture, options = start.architecture(architecture, options)
     preprocessor = replace(start.preprocessor(preprocessor), margin=0)
     augmentation = Augmentation() if augmentation is None else augmentation
+    data = _with_stamps(data, preprocessor)
     dataset = as_dataset(data, scheme, groups=groups, votes=votes, test_rows=test_rows)
     if dataset.stamps.shape[1] < preprocessor.shape:
         raise ConfigurationError(
@@ -286,6 +290,22 @@ def train(
         f" {scored['all']['rmse_mean']:.4f}); bundle: {bundle}"
     )
     return TrainingResult(bundle, history, metrics)
+
+
+def _with_stamps(data, preprocessor):
+    """Stamps and table, where images and table were given."""
+    images, table = data
+    if not isinstance(images, (list, tuple)):
+        return data
+    if len(images) != len(table):
+        raise ConfigurationError(
+            f"data: found {len(images)} images and a table of {len(table)} rows"
+        )
+    # a turned square needs 1.42 times its side
+    stamps = as_stamps(images, preprocessor, round(1.42 * preprocessor.shape))
+    table = table.copy()
+    table["morph_flags"] = stamps.flags
+    return stamps.data, table
 
 
 def train_from_config(path, *, out=None, start_from=None, resume=False, progress=None):

@@ -3,6 +3,7 @@ import json
 
 import numpy as np
 import pytest
+from astropy.nddata import CCDData
 
 from galmorph import Preprocessor
 from galmorph.core import ConfigurationError
@@ -208,6 +209,19 @@ def test_wrong_settings_are_named_before_anything_is_written(
     with pytest.raises(ConfigurationError, match=words):
         train(data, out=tmp_path / "run", **{**SETTINGS, **change})
     assert not (tmp_path / "run").exists()
+
+
+def test_a_list_of_images_goes_through_the_preprocessor(data, tmp_path):
+    stamps, table = data
+    images = [CCDData(1e-3 * stamp, unit="Jy") for stamp in stamps[:60]]
+    images[7].mask = np.ones((24, 24), bool)
+    settings = {**SETTINGS, "epochs": 1, "preprocessor": Preprocessor(shape=12)}
+    result = train((images, table[:60]), out=tmp_path, **settings)
+    # the one without a good pixel is left out
+    assert sum(result.metrics["galaxies"].values()) == 59
+    assert load_bundle(result.bundle).input_shape == (12, 12, 1)
+    with pytest.raises(ConfigurationError, match="60 images.*400 rows"):
+        train((images, table), out=tmp_path / "b", **settings)
 
 
 def test_too_few_galaxies_are_refused(tmp_path):
