@@ -282,9 +282,12 @@ def split(dataset, config):
     if not config.test and dataset.test is None:
         empty.remove("test")
     if empty or not all(len(rows) for pair in members for rows in pair):
+        n_groups = 0 if dataset.groups is None else len(np.unique(dataset.groups))
         raise ConfigurationError(
-            f"data: {len(dataset)} galaxies are too few: none is left for the"
-            f" {', '.join(empty) or 'validation'} part"
+            f"data: {len(dataset)} galaxies"
+            + (f" in {n_groups} groups" if n_groups else "")
+            + f" are too few: none is left for the {', '.join(empty) or 'validation'}"
+            " part"
         )
     return parts, members
 

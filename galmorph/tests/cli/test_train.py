@@ -1,5 +1,6 @@
 # Licensed under a 3-clause BSD style license - see licenses/LICENSE.rst
 import pytest
+from astropy.table import Table
 
 pytest.importorskip("galsim")
 
@@ -81,3 +82,63 @@ def test_a_model_may_start_from_another_and_learn_its_output_only(
     )
     assert code == 1
     assert "none" in err
+
+
+SMALL = """
+[model]
+name = "own"
+architecture = "dense_ann"
+options = { units = [8] }
+
+[training]
+epochs = 2
+batch_size = 8
+test = 0.2
+validation = 0.2
+
+[data]
+"""
+
+
+def train_and_classify(galmorph, path, text, cutout):
+    path.write_text(SMALL + text)
+    code, out, err = galmorph("train", path, "--out", path.with_suffix(""))
+    assert code == 0, err
+    assert "20 of 21 galaxies can be used" in err and "epoch 2/2" in err
+    assert "\nf_disk " in out and "\nall " in out
+    bundle = path.with_suffix("") / "bundle"
+    code, out, _ = galmorph("classify", cutout, "--model", bundle)
+    assert code == 0 and "1 galaxy, 1 classified" in out
+
+
+def test_train_with_a_folder_of_cutouts_and_a_table(galmorph, cutout, tmp_path):
+    folder = tmp_path / "cutouts"
+    galmorph("simulate", "galaxies", 21, "--seed", 1, "--out", folder)
+    (folder / "galaxy_000007.fits").unlink()
+    text = 'source = "cutouts"\nimages = "cutouts"\ntable = "cutouts/truth.ecsv"\n'
+    train_and_classify(galmorph, tmp_path / "run.toml", text, cutout)
+
+
+def test_train_with_a_mosaic_and_its_catalogue(galmorph, cutout, tmp_path):
+    field = tmp_path / "field.fits"
+    galmorph("simulate", "field", 21, "--shape", 400, 400, "--seed", 2, "--out", field)
+    table = Table.read(field.with_suffix(".ecsv"))
+    table["x_centroid"][3] = 900
+    table["field"] = ["left" if x < 200 else "right" for x in table["x_centroid"]]
+    table.write(field.with_suffix(".ecsv"), overwrite=True)
+    text = (
+        'source = "mosaic"\nimage = "field.fits[SCI]"\nrms = "field.fits[RMS]"\n'
+        'table = "field.ecsv"\nposition = ["x_centroid", "y_centroid"]\n'
+    )
+    train_and_classify(galmorph, tmp_path / "run.toml", text, cutout)
+    # two fields do not make three parts
+    (tmp_path / "run.toml").write_text(SMALL + text + 'group = "field"')
+    code, _, err = galmorph("train", tmp_path / "run.toml", "--out", tmp_path / "two")
+    assert code == 1 and "in 2 groups are too few" in err
+
+
+def test_a_missing_table_is_told_with_its_key(galmorph, tmp_path):
+    (tmp_path / "run.toml").write_text(SMALL + 'source = "cutouts"\ntable = "no.ecsv"')
+    code, _, err = galmorph("train", tmp_path / "run.toml", "--out", tmp_path / "run")
+    assert code == 1
+    assert "[data] table: there is no file" in err and "no.ecsv" in err
