@@ -131,7 +131,7 @@ _ARCHITECTURES = {
     "hc15": _hc15,
     "p4m_resnet": _p4m_resnet,
 }
-_PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
+_PRECISIONS = ("float32", "mixed_bfloat16")
 # bias of the output layer where it is not 0
 _OUTPUT_BIAS = {"dieleman15": 0.1, "hc15": 0.1}
 
@@ -187,9 +187,9 @@ def build(
     scheme : str or `~galmorph.core.LabelScheme`, optional
         What the outputs mean. With questions, they obey its decision tree
         (`DecisionTree`); else each is a fraction by itself (sigmoid).
-    precision : str, optional
-        Keras's name of the precision of the computation, such as
-        ``'mixed_bfloat16'``; weights and outputs are always float32.
+    precision : {'float32', 'mixed_bfloat16'}, optional
+        Precision of the computation, as Keras names it; weights and outputs are
+        always float32.
     **options
         For ``'hc15'``: ``maxout`` (default `True`; `False` for ReLU) and
         ``dropout`` (0.5). For ``'dieleman15'`` also ``part`` (45) and ``crop``

@@ -6,6 +6,8 @@ What a run writes down: its settings, history and scores.
 import json
 import os
 import platform
+import subprocess
+from pathlib import Path
 
 import numpy as np
 from astropy import units as u
@@ -58,6 +60,19 @@ def open_folder(folder, settings, resume):
     write_json(path, {**settings, "versions": _versions()})
 
 
+def _git_version():
+    """The commit of the sources, where galmorph is run from them."""
+    command = ["git", "describe", "--always", "--dirty", "--abbrev=40"]
+    root = Path(galmorph.__file__).parents[1]
+    if not (root / ".git").exists():
+        return None
+    try:
+        ended = subprocess.run(command, cwd=root, capture_output=True, text=True)
+    except OSError:
+        return None
+    return ended.stdout.strip() or None
+
+
 def _versions():
     import astropy
 
@@ -65,6 +80,7 @@ def _versions():
 
     versions = {
         "galmorph": galmorph.__version__,
+        "git": _git_version(),
         "python": platform.python_version(),
         "numpy": np.__version__,
         "astropy": astropy.__version__,

@@ -129,6 +129,14 @@ def test_a_running_average_of_the_weights_is_steadier(data, tmp_path):
     assert jumps[1] < 0.6 * jumps[0]
 
 
+def test_half_precision_learns_as_well(data, tmp_path):
+    settings = {**SETTINGS, "epochs": 8}
+    plain = train(data, out=tmp_path / "plain", **settings)
+    mixed = train(data, out=tmp_path / "mixed", precision="mixed_bfloat16", **settings)
+    scores = [result.metrics["test"]["all"]["rmse"] for result in (plain, mixed)]
+    assert scores[1] < 1.2 * scores[0]
+
+
 def test_a_model_may_start_from_another(data, trunk, tmp_path):
     few = (data[0][:120], data[1][:120])
     settings = {
