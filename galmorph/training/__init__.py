@@ -16,6 +16,7 @@ from galmorph.training.sources_config import (
     ArraysConfig,
     CutoutsConfig,
     MosaicConfig,
+    SeveralConfig,
     SimulationConfig,
     TableConfig,
 )
@@ -28,6 +29,7 @@ __all__ = [
     "Dataset",
     "MosaicConfig",
     "RunConfig",
+    "SeveralConfig",
     "SimulationConfig",
     "TableConfig",
     "TrainingConfig",

@@ -17,6 +17,7 @@ from galmorph.training._sections import (
 )
 from galmorph.training.augmentation import Augmentation
 from galmorph.training.sources_config import (
+    SeveralConfig,
     SimulationConfig,
     TableConfig,
     read_data,
@@ -174,7 +175,8 @@ class RunConfig:
     ----------
     name : str
         Name of the model.
-    data : `SimulationConfig`, `ArraysConfig`, `CutoutsConfig` or `MosaicConfig`
+    data : `SimulationConfig`, `ArraysConfig`, `CutoutsConfig`, `MosaicConfig` or \
+`SeveralConfig`
     architecture : str, optional
         Name of the network, see `galmorph.models.build`.
     options : dict, optional
@@ -195,7 +197,7 @@ class RunConfig:
     """
 
     name: str
-    data: SimulationConfig | TableConfig
+    data: SimulationConfig | TableConfig | SeveralConfig
     architecture: str = "hc15"
     options: dict = field(default_factory=dict)
     scheme: str | LabelScheme = "candels"
@@ -255,7 +257,8 @@ def read_config(path, *, start_from=None):
       `~galmorph.core.LabelScheme`;
     - ``[data]``: ``source`` and the parameters of `SimulationConfig`
       (``"simulation"``), `ArraysConfig` (``"arrays"``), `CutoutsConfig`
-      (``"cutouts"``) or `MosaicConfig` (``"mosaic"``);
+      (``"cutouts"``) or `MosaicConfig` (``"mosaic"``),
+      or several such sections ``[[data]]``, whose galaxies are put together;
     - ``[preprocessing]``: those of `~galmorph.images.Preprocessor`;
     - ``[training]``: those of `TrainingConfig`;
     - ``[augmentation]``: those of `Augmentation`.
@@ -299,7 +302,8 @@ def read_config(path, *, start_from=None):
     known = ("model", "scheme", "data", "preprocessing", "training", "augmentation")
     check_keys(path, "the file", sections, known)
     for name, section in sections.items():
-        if not isinstance(section, dict):
+        several = name == "data" and isinstance(section, list) and section
+        if not isinstance(section, dict) and not several:
             raise ConfigurationError(f"{path}: {name}: write it as a section [{name}]")
     model = sections.get("model", {})
     check_keys(path, "[model]", model, _MODEL_KEYS)

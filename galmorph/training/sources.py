@@ -6,19 +6,22 @@ The ways to labelled stamps: simulations, arrays, cutouts, mosaics.
 import json
 import os
 import re
+from dataclasses import replace
 
 import numpy as np
-from astropy.table import QTable
+from astropy.table import QTable, vstack
 
-from galmorph.core import (
-    ConfigurationError,
-    GalmorphError,
-    ImageError,
-    decode_flags,
-    get_scheme,
-)
+from galmorph.core import ConfigurationError, GalmorphError, ImageError, get_scheme
 from galmorph.images import NOT_CLASSIFIED, as_nddata
 from galmorph.tables import pixel_positions, read_table, write_table
+from galmorph.training._labels import (
+    GROUP,
+    TEST,
+    VOTES,
+    existing,
+    read_labels,
+    with_flags,
+)
 from galmorph.training.stamping import as_stamps, frame_stamps, stamps_of_cutouts
 
 __all__ = ["load"]
@@ -27,13 +30,6 @@ _CACHE, _TABLE = "data.npz", "data.ecsv"
 _FITS = re.compile(r"\.(fits|fit|fts)(\.gz|\.fz|\.bz2)?$", re.IGNORECASE)
 # bad galaxies told one by one; all are in the table
 _MOST_TOLD = 5
-# what `train` is told beside stamps and labels: column and setting of each
-_MORE = {
-    "votes": ("label_votes", ("votes", "n_votes")),
-    "groups": ("split_group", ("group",)),
-    "test_rows": ("split_test", ("fold",)),
-}
-_VOTES, _GROUP, _TEST = (column for column, _ in _MORE.values())
 
 
 def load(config, folder, resume, say):
@@ -89,13 +85,12 @@ def load(config, folder, resume, say):
         with open(part, "wb") as file:
             np.savez(file, stamps=stamps, made_from=np.array(made_from))
         os.replace(part, cache)
-    record = config.data.record()
-    more = {
-        name: column
-        for name, (column, settings) in _MORE.items()
-        if any(setting in record for setting in settings)
+    given = {"votes": VOTES, "groups": GROUP, "test_rows": TEST}
+    return {
+        "data": (stamps, table),
+        "source": config.data.record(),
+        **{key: name for key, name in given.items() if name in table.colnames},
     }
-    return {"data": (stamps, table), "source": record, **more}
 
 
 def _simulated(config, say):
@@ -111,8 +106,15 @@ def _simulated(config, say):
         n_workers=data.n_workers or None,
         progress=_progress("simulated", data.n, say),
     )
+    outputs = get_scheme(config.scheme).outputs
+    if not set(outputs) & set(table.colnames):
+        raise ConfigurationError(
+            f"[data] source: simulated galaxies have none of the labels {outputs}"
+        )
+    for output in set(outputs) - set(table.colnames):
+        table[output] = np.full(data.n, np.nan, np.float32)
     if data.n_votes is not None:
-        table[_VOTES] = data.n_votes
+        table[VOTES] = data.n_votes
     return stamps, table
 
 
@@ -134,7 +136,7 @@ def _instrument(name):
 
 def _from_arrays(config, say):
     data = config.data
-    table = _labels(config)
+    table = read_labels(config)
     images = _images(data)
     if len(images) != len(table):
         raise ConfigurationError(
@@ -152,12 +154,12 @@ def _from_arrays(config, say):
             pixel_scale=data.pixel_scale,
             progress=_progress("made stamps of", len(images), say),
         )
-    return made.data, _with_flags(table, made)
+    return made.data, with_flags(table, made)
 
 
 def _images(data):
     """The array of images of a file, of shape (n, side, side, bands)."""
-    path = _existing(data, "images")
+    path = existing(data, "images")
     try:
         found = np.load(path, allow_pickle=False)
         if isinstance(found, np.lib.npyio.NpzFile):
@@ -194,8 +196,8 @@ def _images(data):
 def _from_cutouts(config, say):
     data = config.data
     column = data.file or data.id
-    table = _labels(config, {"file" if data.file else "id": column})
-    folder = _existing(data, "images", folder=True)
+    table = read_labels(config, {"file" if data.file else "id": column})
+    folder = existing(data, "images", folder=True)
     names = [str(name) for name in table[column]]
     if data.file:
         images = [folder / name for name in names]
@@ -220,14 +222,16 @@ def _from_cutouts(config, say):
         pixel_scale=data.pixel_scale,
         progress=_progress("made stamps of", len(images), say),
     )
-    return made.data, _with_flags(table, made)
+    return made.data, with_flags(table, made)
 
 
 def _from_mosaic(config, say):
     data = config.data
     try:
-        catalog = read_table(_existing(data, "table"))
-        table = _labels(config, {"label": data.label} if data.label else {}, catalog)
+        catalog = read_table(existing(data, "table"))
+        table = read_labels(
+            config, {"label": data.label} if data.label else {}, catalog
+        )
         image = _mosaic(data)
         position = data.position
         x, y = pixel_positions(catalog, image.wcs, position)
@@ -249,7 +253,7 @@ def _from_mosaic(config, say):
         data.side,
         progress=_progress("made stamps of", len(table), say),
     )
-    return made.data, _with_flags(table, made)
+    return made.data, with_flags(table, made)
 
 
 def _mosaic(data):
@@ -291,104 +295,60 @@ def _plane(data, key, shape=None):
     return image
 
 
+def _from_several(config, say):
+    stamps, tables = [], []
+    for number, source in enumerate(config.data.sources):
+        say(f"source {number + 1} of {len(config.data.sources)}: {source.source}")
+        made, table = _READERS[source.source](replace(config, data=source), say)
+        stamps.append(made)
+        tables.append(_of_several(table, number, config))
+    bands = {made.shape[3] for made in stamps}
+    if len(bands) > 1:
+        raise ConfigurationError(
+            f"[data]: the sources have stamps of {sorted(bands)} bands"
+        )
+    table = vstack(tables, metadata_conflicts="silent")
+    first = np.cumsum([0, *map(len, tables)])
+    failures = [
+        {**failure, "row": int(start) + failure["row"]}
+        for start, each in zip(first, tables, strict=False)
+        for failure in each.meta.get("galmorph", {}).get("failures", [])
+    ]
+    table.meta = {"galmorph": {"failures": failures}}
+    if TEST in table.colnames:
+        table[TEST] = np.ma.filled(table[TEST], False)
+    return np.concatenate(stamps), table
+
+
+def _of_several(table, number, config):
+    """What the table of one source of several adds to that of all."""
+    outputs = get_scheme(config.scheme).outputs
+    kept = QTable({"source": np.full(len(table), number + 1)})
+    if "id" in table.colnames:
+        kept["id"] = np.asarray(table["id"]).astype(str)
+    for name in (*outputs, VOTES, TEST, "morph_flags"):
+        if name in table.colnames:
+            kept[name] = table[name]
+    if VOTES in kept.colnames and kept[VOTES].ndim == 1:
+        kept[VOTES] = np.repeat(kept[VOTES][:, None], len(outputs), axis=1)
+    if "morph_flags" not in kept.colnames:
+        kept["morph_flags"] = np.zeros(len(table), np.int32)
+    if GROUP in table.colnames:
+        # groups of two sources may have one name
+        names = np.ma.asarray(table[GROUP]).astype(str)
+        names = [f"{number + 1}: {name}" for name in np.ma.filled(names, "")]
+        kept[GROUP] = np.ma.masked_array(names, np.ma.getmaskarray(table[GROUP]))
+    kept.meta = dict(table.meta)
+    return kept
+
+
 _READERS = {
+    "several": _from_several,
     "simulation": _simulated,
     "arrays": _from_arrays,
     "cutouts": _from_cutouts,
     "mosaic": _from_mosaic,
 }
-
-
-def _labels(config, more=None, table=None):
-    """
-    Labels under the names of the outputs, and what else the run asks for.
-
-    Columns of other names are left out, but for ``id`` and those in ``more``,
-    whose keys are the settings that name them.
-    """
-    data = config.data
-    if table is None:
-        try:
-            table = read_table(_existing(data, "table"))
-        except ConfigurationError:
-            raise
-        except GalmorphError as error:
-            why = str(error).removeprefix("path: ")
-            raise ConfigurationError(f"[data] table: {why}") from error
-
-    def column(key, name):
-        if name not in table.colnames:
-            raise ConfigurationError(
-                f"[data] {key}: {data.root / data.table} has no column {name!r};"
-                f" found {table.colnames}"
-            )
-        return table[name]
-
-    def numbers(key, name):
-        try:
-            return _numbers(column(key, name))
-        except (TypeError, ValueError) as error:
-            raise ConfigurationError(
-                f"[data] {key}: the column {name!r} of {data.root / data.table} has no"
-                f" numbers: {error}"
-            ) from error
-
-    chosen = QTable()
-    for key, name in (more or {}).items():
-        chosen[name] = column(key, name)
-    if "id" in table.colnames:
-        chosen["id"] = table["id"]
-    scheme = get_scheme(config.scheme)
-    for output in scheme.outputs:
-        chosen[output] = numbers("columns", data.column_of(output)).astype(np.float32)
-    if isinstance(data.votes, dict):
-        unknown = np.full(len(table), np.nan)
-        chosen[_VOTES] = np.stack(
-            [
-                numbers("votes", data.votes[output])
-                if output in data.votes
-                else unknown
-                for output in scheme.outputs
-            ],
-            axis=1,
-        )
-    elif data.votes is not None:
-        chosen[_VOTES] = numbers("votes", data.votes)
-    if data.group is not None:
-        chosen[_GROUP] = column("group", data.group)
-    if data.fold is not None:
-        folds = np.ma.asarray(column("fold", data.fold))
-        folds = folds if folds.dtype.kind in "uif" else folds.astype(str)
-        test = np.ma.filled(folds == data.test_fold, False)
-        if not np.any(test) or np.all(test):
-            known = np.unique(folds.compressed())[:20].tolist()
-            raise ConfigurationError(
-                f"[data] test_fold: found {data.test_fold!r}; the column {data.fold!r}"
-                f" has {known}"
-            )
-        chosen[_TEST] = test
-    return chosen
-
-
-def _numbers(column):
-    """Float array of a column, NaN where it is masked."""
-    column = getattr(column, "value", column)
-    mask = getattr(column, "mask", False)
-    plain = np.array(getattr(column, "unmasked", column), dtype=float)
-    return np.where(mask, np.nan, plain)
-
-
-def _with_flags(table, stamps):
-    """Add the flags, and the reasons why some galaxies cannot be used."""
-    table["morph_flags"] = stamps.flags
-    failures = []
-    for row in np.flatnonzero((stamps.flags & NOT_CLASSIFIED) != 0).tolist():
-        reason = stamps.failures.get(row) or ", ".join(decode_flags(stamps.flags[row]))
-        failures.append({"row": row, "reason": reason})
-        if "id" in table.colnames:
-            failures[-1]["id"] = str(table["id"][row])
-    table.meta["galmorph"] = {"failures": failures}
-    return table
 
 
 def _tell(table, config, say):
@@ -404,6 +364,9 @@ def _tell(table, config, say):
     usable = labelled.copy()
     if "morph_flags" in table.colnames:
         usable &= (np.asarray(table["morph_flags"]) & NOT_CLASSIFIED) == 0
+    if GROUP in table.colnames:
+        groups = np.ma.asarray(table[GROUP])
+        say(f"{len(np.unique(groups.compressed()))} groups of galaxies stay whole")
     missing = f"; {(~labelled).sum()} have no label" if not labelled.all() else ""
     say(f"{usable.sum()} of {len(table)} galaxies can be used{missing}")
     if not usable.any():
@@ -415,17 +378,7 @@ def _tell(table, config, say):
 
 def _progress(what, n, say):
     def report(done):
-        if done == n or done % 1024 == 0:
+        if done == n or done % 512 == 0:
             say(f"{what} {done} of {n} galaxies")
 
     return report
-
-
-def _existing(data, key, folder=False):
-    """Path of a file or folder that the settings name."""
-    path = data.root / getattr(data, key)
-    if not (path.is_dir() if folder else path.is_file()):
-        raise ConfigurationError(
-            f"[data] {key}: there is no {'folder' if folder else 'file'} {path}"
-        )
-    return path

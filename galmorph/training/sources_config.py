@@ -13,6 +13,7 @@ __all__ = [
     "ArraysConfig",
     "CutoutsConfig",
     "MosaicConfig",
+    "SeveralConfig",
     "SimulationConfig",
     "TableConfig",
     "read_data",
@@ -109,6 +110,8 @@ class TableConfig(_Recorded):
     prefix : str, optional
         What the columns of all other outputs have in front instead of ``f_``:
         with ``"any_"`` the output ``f_disk`` is the column ``any_disk``.
+    missing : sequence of str, optional
+        Outputs that the table has no labels for.
     votes : str or dict, optional
         Column with the number of votes of a galaxy, or one column for each output.
     group : str, optional
@@ -134,6 +137,7 @@ class TableConfig(_Recorded):
     table: str
     columns: dict = field(default_factory=dict)
     prefix: str | None = None
+    missing: tuple = ()
     votes: str | dict | None = None
     group: str | None = None
     fold: str | None = None
@@ -301,6 +305,56 @@ class MosaicConfig(TableConfig):
             raise ConfigurationError("label: it needs a segmentation")
 
 
+@dataclass(frozen=True)
+class SeveralConfig:
+    """
+    Several sources, of which a run trains with all.
+
+    Parameters
+    ----------
+    sources : tuple
+        The sources. Their stamps have one side.
+
+    Raises
+    ------
+    ConfigurationError
+        If their stamps differ in size.
+
+    Examples
+    --------
+    >>> from galmorph.training import SeveralConfig, SimulationConfig
+    >>> SeveralConfig((SimulationConfig(n=100), SimulationConfig(n=50, seed=2))).side
+    64
+    """
+
+    sources: tuple
+
+    source = "several"
+
+    def __post_init__(self):
+        sides = sorted({source.side for source in self.sources})
+        if len(sides) != 1:
+            raise ConfigurationError(
+                f"side: found {sides}; it must be the same in all sources"
+            )
+
+    @property
+    def side(self):
+        """Side of the stamps in pixels."""
+        return self.sources[0].side
+
+    def record(self):
+        """
+        What the data depend on, as plain data.
+
+        Returns
+        -------
+        record : dict
+        """
+        records = [source.record() for source in self.sources]
+        return {"source": self.source, "sources": records}
+
+
 _SOURCES = {
     kind.source: kind
     for kind in (SimulationConfig, ArraysConfig, CutoutsConfig, MosaicConfig)
@@ -323,20 +377,27 @@ def read_data(path, values, scheme):
     path : `~pathlib.Path`
         The TOML file, for errors and as the place that other files are looked
         for from.
-    values : dict
-        What the section has.
+    values : dict or list of dict
+        What the section has; a list for several sections ``[[data]]``.
     scheme : `~galmorph.core.LabelScheme`
         Its outputs are what ``columns`` and ``votes`` may name.
 
     Returns
     -------
-    data : `SimulationConfig`, `ArraysConfig`, `CutoutsConfig` or `MosaicConfig`
+    data : `SimulationConfig`, `ArraysConfig`, `CutoutsConfig`, `MosaicConfig` or \
+`SeveralConfig`
 
     Raises
     ------
     ConfigurationError
         If the source, a key or a value is not known, or one is missing.
     """
+    if isinstance(values, list):
+        sources = tuple(read_data(path, each, scheme) for each in values)
+        try:
+            return SeveralConfig(sources)
+        except ConfigurationError as error:
+            raise ConfigurationError(f"{path}: [[data]] {error}") from error
     values = dict(values)
     source = values.pop("source", "simulation")
     if source not in _SOURCES:
@@ -349,9 +410,9 @@ def read_data(path, values, scheme):
     kind = _SOURCES[source]
     more = {"root": path.parent} if issubclass(kind, TableConfig) else {}
     data = read_section(path, "data", kind, values, ("source",), **more)
-    for key in ("columns", "votes"):
-        named = values.get(key, {})
-        unknown = set(named) - set(scheme.outputs) if isinstance(named, dict) else ()
+    for key in ("columns", "votes", "missing"):
+        named = values.get(key, ())
+        unknown = () if isinstance(named, str) else set(named) - set(scheme.outputs)
         if unknown:
             raise ConfigurationError(
                 f"{path}: [data] {key}: {sorted(unknown)} are no outputs of the"

@@ -132,7 +132,7 @@ def folder(tmp_path):
     (folder / "readme.txt").write_text("no image")
     names = ["a", "c", "b", "d", "absent"]
     files = ["a.fits", "c.fit", "b.fits.gz", "d.fits", "absent.fits"]
-    labels(5, id=names, image=files).write(tmp_path / "labels.ecsv")
+    labels(5, id=names, image=files).write(tmp_path / "labels.ecsv", overwrite=True)
     return folder
 
 
@@ -294,6 +294,49 @@ def test_galaxies_without_a_label_are_counted(loaded, pictures, tmp_path):
     assert "5 of 8 galaxies can be used; 3 have no label" in told
 
 
+def test_rows_of_one_galaxy_stay_together(loaded, pictures, tmp_path):
+    labels(8, id=list("aabbbcde")).write(tmp_path / "labels.ecsv", overwrite=True)
+    found, told = loaded(ARRAYS + "prepared = true")
+    assert list(found["data"][1][found["groups"]]) == list("aabbbcde")
+    assert "5 groups of galaxies stay whole" in told
+
+
+def test_several_sources_are_put_together(tmp_path, pictures, folder):
+    # one table lacks an output, the other has votes and a split
+    bars = labels(8, id=list("abcdefgh"), n_bar=np.arange(8) + 1, half=[0, 1] * 4)
+    bars.remove_column("f_ring")
+    bars.write(tmp_path / "bars.ecsv")
+    arrays = ARRAYS.replace("labels", "bars") + (
+        'side = 40\nprepared = true\nmissing = ["f_ring"]\n'
+        'votes = { f_bar = "n_bar" }\ngroup = "id"\nfold = "half"\ntest_fold = 1\n'
+    )
+    path = tmp_path / "run.toml"
+    head = HEAD.split("[data]")[0]
+    path.write_text(f"{head}[[data]]\n{CUTOUTS}side = 40\n[[data]]\n{arrays}")
+    config, lines = read_config(path), []
+    for resume in (False, True):
+        found = load(config, tmp_path / "run", resume, lines.append)
+        names = {k: v for k, v in found.items() if k not in ("data", "source")}
+        data = as_dataset(found["data"], config.scheme, **names)
+        # of the cutouts two are bad
+        assert list(data.rows) == [0, 1, 2, *range(5, 13)]
+        assert list(np.isnan(data.labels[:, 1])) == [False] * 3 + [True] * 8
+        assert data.votes[:, 0].tolist() == [1, 1, 1, *range(1, 9)]
+        assert list(np.flatnonzero(data.test)) == [4, 6, 8, 10]
+        assert len(set(data.groups)) == 11
+    assert [source["source"] for source in found["source"]["sources"]] == [
+        "cutouts",
+        "arrays",
+    ]
+    table = read_table(tmp_path / "run" / "data.ecsv")
+    assert [f["row"] for f in table.meta["galmorph"]["failures"]] == [3, 4]
+    told = "\n".join(lines)
+    assert "source 2 of 2: arrays" in told and "11 of 13 galaxies can be used" in told
+    path.write_text(f"{head}[[data]]\n{CUTOUTS}side = 40\n[[data]]\n{ARRAYS}")
+    with pytest.raises(ConfigurationError, match=r"run.toml: \[\[data\]\] side"):
+        read_config(path)
+
+
 @pytest.mark.parametrize(
     "text, words",
     [
@@ -370,6 +413,15 @@ def test_simulated_votes_are_counted(tmp_path):
     dataset = as_dataset(found["data"], scheme, votes=found["votes"])
     assert np.array_equal(dataset.labels * 4 % 1, np.zeros_like(dataset.labels))
     assert set(dataset.votes) == {4}
+    # labels that are not simulated are missing, but not all of them
+    scheme = '[scheme]\nname = "s"\noutputs = ["f_disk", "f_bar"]\n'
+    path.write_text(scheme + text)
+    config = read_config(path)
+    found = load(config, tmp_path / "mixed", False, str)
+    assert np.isnan(config.scheme.labels(found["data"][1])[:, 1]).all()
+    path.write_text(scheme.replace("disk", "ring") + text)
+    with pytest.raises(ConfigurationError, match="none of the labels"):
+        load(read_config(path), tmp_path / "none", False, str)
     path.write_text(text + 'instrument = "eyes"\n')
     with pytest.raises(ConfigurationError, match="'eyes'.*WFC3/IR F160W"):
         load(read_config(path), tmp_path / "run", False, str)
