@@ -3,8 +3,9 @@
 One training run under TensorFlow, JAX and torch: images per second and RMSE.
 
 The same simulated galaxies, split, order and augmentation; the backend of Keras
-differs, and with it the random numbers of the initial weights and of dropout. Each runs in a process of its own, one after the
-other on the same machine. Backends that are not installed are left out and named.
+differs, and with it the random numbers of the initial weights and of dropout. Each
+runs in a process of its own, one after the other on the same machine. Backends that
+are not installed are left out and named.
 
     python benchmarks/backends.py --out runs/backends
 """
