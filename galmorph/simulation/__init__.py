@@ -8,6 +8,7 @@ whole mosaic with its truth (`simulate_field`). Nothing here needs a network.
 """
 
 from galmorph.simulation.calibration import fit_calibration
+from galmorph.simulation.cameras import INSTRUMENTS, get_instrument
 from galmorph.simulation.fields import SimulatedField, simulate_field
 from galmorph.simulation.galaxies import (
     SimulatedGalaxies,
@@ -36,6 +37,7 @@ from galmorph.simulation.votes import (
 )
 
 __all__ = [
+    "INSTRUMENTS",
     "REAL_CORRELATIONS",
     "REAL_LEVELS",
     "REAL_MAJORITIES",
@@ -53,6 +55,7 @@ __all__ = [
     "draw_votes",
     "energy_distance",
     "fit_calibration",
+    "get_instrument",
     "restore_votes",
     "see",
     "simulate_field",

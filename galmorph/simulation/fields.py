@@ -131,8 +131,9 @@ def simulate_field(
         Galaxies per square arcsecond.
     rms : float, optional
         Standard deviation of the noise per pixel in electrons per second.
-    instrument : `Instrument`, optional
-        `WFC3_F160W` where it is not given.
+    instrument : `Instrument` or str, optional
+        A camera or its name in `INSTRUMENTS`; `WFC3_F160W` where it is not
+        given.
 
     Returns
     -------

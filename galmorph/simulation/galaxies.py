@@ -7,6 +7,7 @@ import math
 import multiprocessing
 import os
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +17,7 @@ from astropy.table import QTable
 
 from galmorph.core import CANDELS, ConfigurationError, import_optional
 from galmorph.images import as_nddata, cutout_from_image
+from galmorph.simulation.cameras import get_instrument
 from galmorph.simulation.defects import add_blend, add_defect
 from galmorph.simulation.instruments import WFC3_F160W, Instrument
 from galmorph.simulation.population import draw_galaxy, draw_neighbour
@@ -60,8 +62,9 @@ _DESCRIPTIONS = {
     "seen_structure": "Share of the light in other structure above the noise",
     "seen_blend": "Light of other objects over that of the object, close to it",
 }
-# galaxies brighter than H = 27 per square arcsecond, about those of the XDF
-_NEIGHBOURS = 0.06
+# galaxies brighter than H = 27 per square arcsecond, about those of the XDF, and
+# by how much fewer they are in the logarithm for each magnitude brighter
+_NEIGHBOURS, _SLOPE = 0.06, 0.26
 _CHUNK = 64
 
 
@@ -105,7 +108,9 @@ def draw_depth(random, instrument):
 def add_noise(image, instrument, rms, random):
     """Noise of the sky and of the photons of the objects themselves."""
     time = instrument.exposure_time(rms)
-    photons = np.sqrt(np.maximum(image, 0) / time) * random.normal(size=image.shape)
+    image = image.astype(np.float32)
+    photons = np.sqrt(np.maximum(image, 0) / np.float32(time))
+    photons *= random.standard_normal(image.shape, dtype=np.float32)
     return image + photons + instrument.noise(image.shape, rms, random)
 
 
@@ -120,7 +125,8 @@ def _simulate_one(seed, index, instrument, n_votes):
     own = render(truth, instrument, side, x, y, random)
     others = np.zeros_like(own)
     clear = max(0.8 * truth["half_light_radius"], 0.4) / scale
-    for _ in range(random.poisson(_NEIGHBOURS * (side * scale) ** 2)):
+    density = _NEIGHBOURS * 10 ** (_SLOPE * (instrument.magnitudes[1] - 25))
+    for _ in range(random.poisson(density * (side * scale) ** 2)):
         neighbour = draw_neighbour(random, instrument.magnitudes)
         x2, y2 = random.uniform(0, side, size=2)
         if math.hypot(x2 - x, y2 - y) > clear + neighbour["half_light_radius"] / scale:
@@ -167,8 +173,10 @@ def as_truth_table(rows):
 
 
 def check_instrument(instrument):
-    """The instrument, or the default where it is `None`."""
+    """The instrument, by its name too, or the default where it is `None`."""
     instrument = WFC3_F160W if instrument is None else instrument
+    if isinstance(instrument, str):
+        instrument = get_instrument(instrument)
     if not isinstance(instrument, Instrument):
         raise ConfigurationError(
             f"instrument: expected an Instrument, found {type(instrument).__name__}"
@@ -206,8 +214,9 @@ def simulate_galaxies(
     seed : int
         Galaxy ``i`` of a seed is always the same, whatever ``n``, ``first``
         and ``n_workers``.
-    instrument : `Instrument`, optional
-        `WFC3_F160W` where it is not given.
+    instrument : `Instrument` or str, optional
+        A camera or its name in `INSTRUMENTS`; `WFC3_F160W` where it is not
+        given.
     first : int, optional
         Number of the first galaxy.
     n_votes : int, optional
@@ -301,8 +310,9 @@ def simulate_stamps(
         processes.
     preprocessor : `~galmorph.images.Preprocessor`
         Makes the stamps.
-    instrument : `Instrument`, optional
-        `WFC3_F160W` where it is not given.
+    instrument : `Instrument` or str, optional
+        A camera or its name in `INSTRUMENTS`; `WFC3_F160W` where it is not
+        given.
     first : int, optional
         Number of the first galaxy.
     n_votes : int, optional
@@ -365,9 +375,32 @@ def _in_order(function, jobs, n_workers):
     # a forked child of a process with threads, as TensorFlow has, may hang
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(n_workers, context, _use_one_thread) as pool:
-        yield from pool.map(function, jobs)
+        with _one_thread_each():
+            results = pool.map(function, jobs)
+        yield from results
+
+
+@contextmanager
+def _one_thread_each():
+    """
+    Let processes that start meanwhile multiply matrices in one thread each.
+
+    Many threads of many processes would fight for the cores; NumPy's libraries
+    read these variables when they are loaded.
+    """
+    names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+    before = {name: os.environ.get(name) for name in names}
+    os.environ.update(dict.fromkeys(names, "1"))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 def _use_one_thread():
-    """Keep the threads of many processes from fighting for the cores."""
+    """The same for GalSim, which has threads of its own."""
     import_optional("galsim", "sim").set_omp_threads(1)

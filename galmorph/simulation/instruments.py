@@ -3,15 +3,39 @@
 What a camera does to a galaxy: pixels, point spread function and noise.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
 from scipy import ndimage
 
-from galmorph.core import import_optional
+from galmorph.core import ConfigurationError, import_optional
 
-__all__ = ["WFC3_F160W", "Instrument"]
+__all__ = ["WFC3_F160W", "Instrument", "PSFImage"]
+
+
+class PSFImage:
+    """
+    An image of a point spread function; equal where all pixels are.
+
+    Parameters
+    ----------
+    data : `~numpy.ndarray`
+        Two-dimensional image with the peak in the middle.
+    scale : float
+        Arcseconds per pixel.
+    """
+
+    def __init__(self, data, scale):
+        self.data, self.scale = data, scale
+        self._key = (data.tobytes(), data.shape, scale)
+        self._hash = hash(self._key)
+
+    def __eq__(self, other):
+        return isinstance(other, PSFImage) and self._key == other._key
+
+    def __hash__(self):
+        return self._hash
 
 
 @dataclass(frozen=True)
@@ -52,6 +76,17 @@ class Instrument:
         correlates the noise, on both axes.
     magnitudes : tuple of float, optional
         Brightest and faintest magnitude of the galaxies that are simulated.
+    halo : float, optional
+        Share of the light that is scattered into a wide halo.
+    halo_radius : float, optional
+        Scale radius of the halo in arcseconds, a Moffat profile whose wings fall
+        as the third power.
+    fwhm : float, optional
+        Full width at half maximum of the PSF in the image, in arcseconds. Where
+        it is given it stands for all of optics, detector and jitter, as with
+        the seeing on the ground.
+    psf_image : `PSFImage`, optional
+        The PSF itself; see `with_psf`.
 
     Examples
     --------
@@ -74,6 +109,54 @@ class Instrument:
     depths: tuple
     neighbour_weight: float
     magnitudes: tuple = (18.0, 25.0)
+    halo: float = 0.0
+    halo_radius: float = 0.36
+    fwhm: float = 0.0
+    psf_image: "PSFImage | None" = None
+
+    def with_psf(self, *, fwhm=None, image=None, scale=None):
+        """
+        The same instrument with another point spread function.
+
+        Parameters
+        ----------
+        fwhm : float, optional
+            Full width at half maximum in arcseconds, in the image.
+        image : array_like, optional
+            Image of the PSF, two-dimensional, with the peak in the middle.
+        scale : float, optional
+            Arcseconds per pixel of ``image``; as of the instrument's images
+            where it is not given.
+
+        Returns
+        -------
+        instrument : `Instrument`
+
+        Raises
+        ------
+        ConfigurationError
+            If not exactly one of both is given, or it is no PSF.
+
+        Examples
+        --------
+        >>> from galmorph.simulation import WFC3_F160W
+        >>> round(WFC3_F160W.with_psf(fwhm=0.3).psf_fwhm, 1)
+        0.3
+        """
+        if (fwhm is None) == (image is None):
+            raise ConfigurationError("fwhm, image: give one of both for the PSF")
+        if fwhm is not None:
+            if not fwhm > 0:
+                raise ConfigurationError(f"fwhm: found {fwhm!r}; it must be positive")
+            return replace(self, fwhm=float(fwhm), psf_image=None)
+        image = np.array(image, dtype=np.float32)
+        if image.ndim != 2 or not np.isfinite(image).all() or not image.sum() > 0:
+            raise ConfigurationError(
+                f"image: found an array of shape {image.shape}; a PSF has two"
+                " dimensions, finite values and a positive sum"
+            )
+        scale = self.pixel_scale if scale is None else float(scale)
+        return replace(self, psf_image=PSFImage(image, scale))
 
     @property
     def psf_fwhm(self):
@@ -173,7 +256,7 @@ class Instrument:
         Returns
         -------
         noise : `~numpy.ndarray`
-            Array of ``shape``, float64.
+            Array of ``shape``, float32.
 
         Examples
         --------
@@ -185,7 +268,7 @@ class Instrument:
         """
         kernel = np.array([self.neighbour_weight, 1, self.neighbour_weight])
         kernel /= np.sqrt(np.sum(kernel**2))
-        noise = random.normal(scale=rms, size=shape)
+        noise = random.standard_normal(shape, dtype=np.float32) * np.float32(rms)
         for axis in (0, 1):
             noise = ndimage.correlate1d(noise, kernel, axis=axis, mode="wrap")
         return noise
@@ -194,6 +277,25 @@ class Instrument:
 @lru_cache(maxsize=8)
 def _psf(instrument):
     galsim = import_optional("galsim", "sim")
+    scale = instrument.pixel_scale
+    if instrument.psf_image is not None:
+        given = galsim.Image(
+            instrument.psf_image.data, scale=instrument.psf_image.scale
+        )
+        profile = galsim.InterpolatedImage(given, flux=1.0)
+    elif instrument.fwhm:
+        # a Moffat profile of index 4.765 is what turbulence gives (Trujillo et al.
+        # 2001, MNRAS 328, 977)
+        profile = galsim.Moffat(beta=4.765, fwhm=instrument.fwhm)
+    else:
+        profile = _optics(instrument)
+    image = profile.drawImage(nx=385, ny=385, scale=scale / 2, method="no_pixel")
+    return galsim.InterpolatedImage(image, flux=1.0), image.calculateFWHM()
+
+
+def _optics(instrument):
+    """What the telescope and the detector make of a point."""
+    galsim = import_optional("galsim", "sim")
     optics = galsim.Sum(
         [
             galsim.OpticalPSF(
@@ -201,23 +303,25 @@ def _psf(instrument):
                 diam=instrument.diameter,
                 obscuration=instrument.obscuration,
                 nstruts=4,
-                strut_thick=0.03,
+                strut_thick=0.012,
                 strut_angle=45 * galsim.degrees,
                 flux=1 / len(instrument.wavelengths),
             )
             for wavelength in instrument.wavelengths
         ]
     )
-    profile = galsim.Convolve(
+    parts = [
         optics,
-        galsim.Gaussian(sigma=instrument.jitter),
         galsim.Pixel(instrument.detector_scale),
         galsim.Pixel(instrument.pixel_scale),
-    )
-    image = profile.drawImage(
-        nx=257, ny=257, scale=instrument.pixel_scale / 2, method="no_pixel"
-    )
-    return galsim.InterpolatedImage(image, flux=1.0), image.calculateFWHM()
+    ]
+    if instrument.jitter:
+        parts.append(galsim.Gaussian(sigma=instrument.jitter))
+    profile = galsim.Convolve(parts)
+    if instrument.halo:
+        halo = galsim.Moffat(beta=1.5, scale_radius=instrument.halo_radius)
+        profile = (1 - instrument.halo) * profile + instrument.halo * halo
+    return profile
 
 
 def _psf_fwhm(instrument):
@@ -264,7 +368,9 @@ WFC3_F160W = Instrument(
         ("hudf", 1.2e5, 0.15),
     ),
     # gives 0.54, 0.29 and 0.09 for neighbours, diagonal and second neighbours;
-    # the empty sky of XDF and CANDELS mosaics has 0.55, 0.28 and 0.10
+    # the empty sky of XDF and CANDELS mosaics has 0.54, 0.28 and 0.10
     neighbour_weight=0.33,
+    # with it the wings are those of the star in the XDF, 0.3 to 2.4 arcsec away
+    halo=0.12,
 )
 """HST WFC3/IR F160W drizzled to 60 mas, as in CANDELS."""

@@ -11,12 +11,12 @@ __all__ = ["KINDS", "STRUCTURE", "THICKNESS", "draw_galaxy", "draw_neighbour"]
 
 KINDS = {
     "spheroid": 0.17,
-    "disk": 0.47,
+    "disk": 0.478,
     "irregular": 0.14,
     "merger": 0.08,
     "compact": 0.05,
     "star": 0.05,
-    "unclassifiable": 0.04,
+    "unclassifiable": 0.032,
 }
 """Kinds of objects and their shares; the votes decide what each looks like."""
 

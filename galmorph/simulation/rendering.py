@@ -29,6 +29,7 @@ __all__ = ["add_object", "draw_object", "object_side", "overlap", "render"]
 _PADDING = 24  # pixels around the image that keep light from wrapping into it
 _STAR_PADDING = 64
 _BULGE_SIZE = 0.4  # half-light radius of a small bulge over that of the disk
+_STEP, _FARTHEST = 0.01, 20.0  # of tables of transforms, in the root of k r
 _TAIL = 0.35  # most that a tail has of the galaxy's light
 # scale height of a disk over its scale length: with it the second moments of the
 # light, sech^2 high and exponential along, have the axis ratio THICKNESS
@@ -52,9 +53,9 @@ def object_side(truth, instrument):
     """
     reach = 5 * truth["half_light_radius"] / instrument.pixel_scale
     reach *= 1 + 0.5 * max(truth["companion"], truth["third"], truth["tail"])
-    if truth["kind"] == "star":
-        # the spikes of a bright star reach far
-        reach = 12 * max(0.0, 21.0 - truth["magnitude"])
+    # the wings and spikes of the PSF of what is bright reach far
+    bright = max(0.0, 21.0 - truth["magnitude"])
+    reach = max(reach, 12 * bright) if truth["kind"] == "star" else reach + 6 * bright
     return int(np.clip(8 * np.ceil((reach + 14) / 4), 64, 256))
 
 
@@ -270,31 +271,38 @@ def _disk_transform(radius, axis_ratio, angle, n, scale):
     across = (ky * math.cos(angle) - kx * math.sin(angle)) * np.float32(length)
     thin = 1 + along * along + (across * np.float32(cosine)) ** 2
     sine = math.sqrt(1 - cosine**2)
-    height = across * np.float32(max(0.5 * np.pi * _HEIGHT * sine, 1e-6))
-    height = np.clip(np.abs(height), 1e-4, 40)
-    return height / np.sinh(height), 1 / (thin * np.sqrt(thin))
+    height = np.abs(across) * np.float32(0.5 * np.pi * _HEIGHT * sine)
+    height = np.clip(height, np.float32(1e-3), np.float32(40))
+    # x / sinh(x)
+    fading = np.exp(-height)
+    heights = 2 * height * fading / (1 - fading * fading)
+    return heights, 1 / (thin * np.sqrt(thin))
 
 
 def _sersic(index, radius, axis_ratio, angle, n, scale):
     """Transform of a Sersic profile at the origin; radius along the major axis."""
-    galsim = import_optional("galsim", "sim")
-    # the area, thus the circularised radius, is what a shear leaves as it is
-    radius = max(radius, 0.01) * np.sqrt(axis_ratio)
-    profile = galsim.Sersic(
-        # GalSim keeps a table for each index: few indices keep it quick
-        n=round(4 * index) / 4,
-        half_light_radius=radius,
-        trunc=8 * radius,
-        gsparams=_quick(),
-    )
-    profile = profile.shear(q=axis_ratio, beta=angle * galsim.degrees)
-    return _transform_of(profile, n, scale)
+    kx, ky = _wave_numbers(n)
+    angle, radius = math.radians(angle), max(radius, 0.01) / scale
+    cosine, sine = np.float32(math.cos(angle)), np.float32(math.sin(angle))
+    along = (kx * cosine + ky * sine) * np.float32(radius)
+    across = (ky * cosine - kx * sine) * np.float32(radius * axis_ratio)
+    # few indices, so that few tables are made
+    table = _sersic_table(round(4 * index) / 4)
+    place = np.sqrt(np.sqrt(along * along + across * across)) * np.float32(1 / _STEP)
+    place = np.minimum(place, np.float32(len(table) - 1.01))
+    below = place.astype(np.int32)
+    low = table[below]
+    return low + (place - below) * (table[below + 1] - low)
 
 
-@lru_cache(maxsize=1)
-def _quick():
+@lru_cache(maxsize=32)
+def _sersic_table(index):
+    """Transform of a round Sersic profile at `_STEP` apart in the root of k r."""
     galsim = import_optional("galsim", "sim")
-    return galsim.GSParams(kvalue_accuracy=1e-4)
+    profile = galsim.Sersic(n=index, half_light_radius=1, trunc=8)
+    places = (np.arange(round(_FARTHEST / _STEP)) * _STEP) ** 2
+    values = [profile.kValue(float(k), 0.0).real for k in places]
+    return np.array(values, dtype=np.float32)
 
 
 def _transform_of(profile, n, scale):

@@ -6,7 +6,7 @@ Whatever lies below the noise of a resolution element does not count.
 """
 
 import math
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 
 import numpy as np
 from scipy import fft
@@ -73,7 +73,7 @@ class Visible:
     star: float = 0.0
 
     def __array__(self, dtype=None, copy=None):
-        return np.array(astuple(self), dtype=dtype)
+        return np.array(tuple(vars(self).values()), dtype=dtype)
 
 
 def see(truth, instrument, rms, random, image=None, position=None, others=None):

@@ -3,6 +3,7 @@
 Simulated galaxies: each the same whoever makes it, and described in full.
 """
 
+import os
 import subprocess
 import sys
 
@@ -114,6 +115,14 @@ def test_stamps_do_not_depend_on_the_number_of_processes_nor_on_their_company():
         4, seed=3, first=69, preprocessor=preprocessor, n_workers=1
     )
     assert np.array_equal(few, stamps[62:])
+
+
+def test_environment_is_left_as_it_was(monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "2")
+    monkeypatch.delenv("MKL_NUM_THREADS", raising=False)
+    simulate_galaxies(65, seed=SEED, n_workers=2)
+    assert os.environ["OMP_NUM_THREADS"] == "2"
+    assert "MKL_NUM_THREADS" not in os.environ
 
 
 def test_no_galaxies_make_an_empty_table():

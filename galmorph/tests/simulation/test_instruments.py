@@ -8,7 +8,17 @@ import pytest
 from astropy.io import fits
 from scipy.ndimage import binary_dilation
 
-from galmorph.simulation import WFC3_F160W
+from galmorph.core import ConfigurationError
+from galmorph.images import detect_sources
+from galmorph.images.centering import centroid
+from galmorph.simulation import (
+    INSTRUMENTS,
+    WFC3_F160W,
+    get_instrument,
+    simulate_galaxies,
+)
+from galmorph.simulation.population import draw_galaxy
+from galmorph.simulation.rendering import render
 
 
 def correlation(image, good, dy, dx):
@@ -43,13 +53,109 @@ def test_longer_exposures_have_less_noise():
     assert WFC3_F160W.exposure_time(WFC3_F160W.sky_rms(1234)) == pytest.approx(1234)
 
 
-def test_empty_sky_of_the_xdf_is_like_the_simulated(real_data):
-    path = real_data / "xdf_f160w" / "xdf_hst_wfc3ir_60mas_f160w_sci.fits"
+def empty_sky(path):
+    """Pixels without a source in units of their noise, and where they are."""
     image = fits.getdata(path).astype(float)
-    spread = 1.4826 * np.median(np.abs(image - np.median(image)))
-    empty = ~binary_dilation(np.abs(image) > 4 * spread, iterations=6)
-    image = image - np.median(image[empty])
-    for offset, expected in OFFSETS.items():
-        assert correlation(image, empty, *offset) == pytest.approx(expected, abs=0.12)
+    found = detect_sources(image)
+    sky = (image - found.background) / found.rms
+    good = ~binary_dilation(found.segmentation > 0, iterations=8) & (np.abs(sky) < 4)
+    return sky - sky[good].mean(), good, np.median(found.rms)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "xdf_f160w/xdf_hst_wfc3ir_60mas_f160w_sci.fits",
+        "hst_deep_500/f160w_sci.fits.gz",
+        "candels_f160w/GDS_deep2_6739_h.fits",
+        "candels_f160w/GDS_ers2_12930_h.fits",
+        "candels_f160w/GDS_wide2_208_h.fits",
+        "candels_f160w/GDS_wide2_3550_h.fits",
+    ],
+)
+def test_noise_of_empty_real_sky_correlates_like_the_simulated(real_data, name):
+    sky, good, rms = empty_sky(real_data / name)
+    assert good.mean() > 0.4
+    noise = WFC3_F160W.noise((600, 600), 1.0, np.random.default_rng(3))
+    everywhere = np.ones(noise.shape, bool)
+    for offset in [(0, 1), (1, 0), (1, 1), (0, 2), (2, 0), (1, 2), (0, 3), (0, 6)]:
+        found = correlation(sky, good, *offset)
+        simulated = correlation(noise, everywhere, *offset)
+        assert found == pytest.approx(simulated, abs=0.08), offset
     # the exposure time of the XDF (Illingworth et al. 2013)
-    assert image[empty].std() == pytest.approx(WFC3_F160W.sky_rms(236e3), rel=0.25)
+    if name.startswith("xdf"):
+        assert rms == pytest.approx(WFC3_F160W.sky_rms(236e3), rel=0.1)
+
+
+def test_wings_of_the_psf_are_those_of_a_real_star(real_data):
+    image = fits.getdata(real_data / "hst_deep_500" / "f160w_sci.fits.gz")
+    star = image[335:426, 70:161].astype(float)
+    x, y = centroid(star)
+    truth = draw_galaxy(np.random.default_rng(1), "star")
+    truth.update(magnitude=WFC3_F160W.zero_point, saturation=0.0)
+    made = render(truth, WFC3_F160W, 91, x, y, None)
+    rows, columns = np.indices(star.shape)
+    radius = np.hypot(rows - y, columns - x)
+    star /= star[radius < 4].sum() / made[radius < 4].sum()
+    for low, high in [(2, 4), (4, 6), (6, 10), (10, 18), (18, 30), (30, 40)]:
+        ring = (radius >= low) & (radius < high)
+        assert made[ring].mean() == pytest.approx(star[ring].mean(), rel=0.3), low
+
+
+@pytest.mark.parametrize("name", INSTRUMENTS)
+def test_every_camera_makes_galaxies(name):
+    camera = get_instrument(name.upper())
+    galaxies = simulate_galaxies(3, seed=5, instrument=name)
+    image = galaxies.cutouts[0]
+    assert image.meta["pixel_scale"].value == camera.pixel_scale
+    assert set(galaxies.table["depth"]) <= {depth for depth, *_ in camera.depths}
+    assert sum(share for *_, share in camera.depths) == pytest.approx(1)
+
+
+@pytest.mark.parametrize(
+    ("name", "fwhm"),
+    [
+        ("wfc3_f160w", 0.18),
+        ("acs_f814w", 0.10),
+        ("nircam_f200w", 0.07),
+        ("euclid_vis", 0.16),
+        ("lsst_r", 0.75),
+        ("sdss_r", 1.3),
+    ],
+)
+def test_cameras_are_as_sharp_as_they_should_be(name, fwhm):
+    assert get_instrument(name).psf_fwhm == pytest.approx(fwhm, rel=0.1)
+
+
+def test_unknown_camera_is_named_with_those_there_are():
+    with pytest.raises(ConfigurationError, match=r"'hubble'.*wfc3_f160w"):
+        get_instrument("hubble")
+
+
+def test_psf_can_be_of_any_width_or_an_image():
+    assert WFC3_F160W.with_psf(fwhm=0.5).psf_fwhm == pytest.approx(0.5, rel=0.02)
+    side = np.arange(41) - 20
+    blurred = np.exp(-0.5 * (side**2 + side[:, None] ** 2) / 2.5**2)
+    camera = WFC3_F160W.with_psf(image=blurred)
+    assert camera.psf_fwhm == pytest.approx(2.355 * 2.5 * 0.06, rel=0.02)
+    assert camera == WFC3_F160W.with_psf(image=blurred)
+    fine = WFC3_F160W.with_psf(image=blurred, scale=0.03)
+    assert fine.psf_fwhm == pytest.approx(2.355 * 2.5 * 0.03, rel=0.02)
+    alone = simulate_galaxies(66, seed=3, instrument=camera)
+    shared = simulate_galaxies(66, seed=3, instrument=camera, n_workers=2)
+    assert np.array_equal(alone.cutouts[65].data, shared.cutouts[65].data)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        ({}, "fwhm, image:"),
+        ({"fwhm": 0.1, "image": np.ones((3, 3))}, "fwhm, image:"),
+        ({"fwhm": -1}, "fwhm:"),
+        ({"image": np.ones(3)}, "image:"),
+        ({"image": np.full((3, 3), np.nan)}, "image:"),
+    ],
+)
+def test_what_is_no_psf_is_refused(arguments, named):
+    with pytest.raises(ConfigurationError, match=named):
+        WFC3_F160W.with_psf(**arguments)

@@ -98,7 +98,7 @@ def test_structure_moves_light_and_keeps_flux(structure):
     plain = drawn(smooth(1, 0.6, 0.8))
     changed = drawn(smooth(1, 0.6, 0.8) | {structure: 0.9})
     assert changed.sum() == pytest.approx(plain.sum(), rel=0.01)
-    assert np.abs(changed - plain).sum() > 0.1 * plain.sum()
+    assert np.abs(changed - plain).sum() > 0.08 * plain.sum()
 
 
 def test_arms_are_symmetric_and_lopsidedness_is_not():
