@@ -94,14 +94,19 @@ def load(config, folder, resume, say):
 
 
 def _simulated(config, say):
-    from galmorph.simulation import simulate_stamps
+    from galmorph.simulation import get_instrument, simulate_stamps
 
-    data = config.data
+    data, instrument = config.data, None
+    if data.instrument is not None:
+        try:
+            instrument = get_instrument(data.instrument)
+        except ConfigurationError as error:
+            raise ConfigurationError(f"[data] {error}") from error
     stamps, table = simulate_stamps(
         data.n,
         seed=data.seed,
         preprocessor=config.preprocessor.with_margin(data.side),
-        instrument=_instrument(data.instrument),
+        instrument=instrument,
         n_votes=data.n_votes,
         n_workers=data.n_workers or None,
         progress=_progress("simulated", data.n, say),
@@ -116,22 +121,6 @@ def _simulated(config, say):
     if data.n_votes is not None:
         table[VOTES] = data.n_votes
     return stamps, table
-
-
-def _instrument(name):
-    """The instrument of the simulation that has this name."""
-    from galmorph import simulation
-
-    known = {
-        value.name: value
-        for value in vars(simulation).values()
-        if isinstance(value, simulation.Instrument)
-    }
-    if name is not None and name not in known:
-        raise ConfigurationError(
-            f"[data] instrument: found {name!r}; known are {sorted(known)}"
-        )
-    return known.get(name)
 
 
 def _from_arrays(config, say):

@@ -61,7 +61,8 @@ class SimulationConfig(_Recorded):
     n_workers : int, optional
         Number of processes; 0 for all cores. The galaxies do not depend on it.
     instrument : str, optional
-        Name of the camera and filter; WFC3/IR F160W where it is not given.
+        Name of the camera and filter, see `~galmorph.simulation.get_instrument`;
+        WFC3/IR F160W where it is not given.
     n_votes : int, optional
         Number of virtual people whose votes are drawn; where it is not given,
         the fractions are those expected of infinitely many.
