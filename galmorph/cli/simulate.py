@@ -36,6 +36,13 @@ def add_parser(verbs):
     galaxies.add_argument(
         "--out", type=Path, required=True, metavar="DIR", help="folder to write to"
     )
+    galaxies.add_argument(
+        "--votes",
+        type=count,
+        metavar="N",
+        help="draw the votes of so many people for each galaxy, instead of the"
+        " fractions that are expected of infinitely many",
+    )
     field = kinds.add(
         "field",
         "simulate a mosaic, with its noise, segmentation map and catalogue of truth",
@@ -55,6 +62,12 @@ def add_parser(verbs):
         "--out", type=Path, required=True, metavar="FILE", help="FITS file to write"
     )
     for kind in (galaxies, field):
+        kind.add_argument(
+            "--instrument",
+            metavar="NAME",
+            help="camera and filter, such as wfc3_f160w (the default), acs_f814w,"
+            " nircam_f200w or euclid_vis",
+        )
         kind.add_argument(
             "--seed", type=int, default=0, help="the same seed, the same galaxies"
         )
@@ -77,13 +90,17 @@ def run_galaxies(args):
     truth = args.out / "truth.ecsv"
     if truth.exists() and not args.overwrite:
         raise FileExistsError(f"{truth} exists; give --overwrite to replace it")
-    simulated = simulate_galaxies(args.n, seed=args.seed)
+    simulated = simulate_galaxies(
+        args.n, seed=args.seed, instrument=args.instrument, n_votes=args.votes
+    )
     args.out.mkdir(parents=True, exist_ok=True)
     table = simulated.table
     names = [f"galaxy_{i:06d}.fits" for i in range(len(table))]
     for name, image in zip(names, simulated.cutouts, strict=True):
         _write_image(image, args.out / name, args.overwrite)
     table["id"] = names
+    if args.votes is not None:
+        table["n_votes"] = args.votes
     table = table[["id", *(name for name in table.colnames if name != "id")]]
     write_table(table, truth, overwrite=args.overwrite)
     print(f"{len(table)} galaxies and {truth.name} in {args.out}")
@@ -113,7 +130,12 @@ def run_field(args):
     for path in (args.out, args.out.with_suffix(".ecsv")):
         if path.exists() and not args.overwrite:
             raise FileExistsError(f"{path} exists; give --overwrite to replace it")
-    field = simulate_field(tuple(args.shape), seed=args.seed, n_sources=args.n)
+    field = simulate_field(
+        tuple(args.shape),
+        seed=args.seed,
+        n_sources=args.n,
+        instrument=args.instrument,
+    )
     paths = field.write(args.out, overwrite=args.overwrite)
     print_table(field.catalog)
     print(f"{len(field.catalog)} sources in {' and '.join(map(str, paths))}")

@@ -98,3 +98,17 @@ def test_simulated_field_is_written_with_its_truth(galmorph, tmp_path):
     assert len(read_table(path.with_suffix(".ecsv"))) == 4
     code, _, err = galmorph(*words)
     assert code == 1 and "--overwrite" in err
+
+
+def test_galaxies_are_simulated_for_other_cameras_and_few_people(galmorph, tmp_path):
+    words = ("simulate", "galaxies", 2, "--out", tmp_path / "euclid", "--votes", 4)
+    assert galmorph(*words, "--instrument", "euclid_vis")[0] == 0
+    header = fits.getheader(tmp_path / "euclid" / "galaxy_000001.fits")
+    assert header["PIXSCALE"] == 0.1
+    table = read_table(tmp_path / "euclid" / "truth.ecsv")
+    assert list(table["n_votes"]) == [4, 4]
+    assert not (table["f_disk"] * 4 % 1).any()
+    code, _, err = galmorph(
+        "simulate", "field", 2, "--out", tmp_path / "x.fits", "--instrument", "eyes"
+    )
+    assert code == 1 and "'eyes'" in err

@@ -113,9 +113,10 @@ def train_and_classify(galmorph, path, text, cutout):
 
 def test_train_with_a_folder_of_cutouts_and_a_table(galmorph, cutout, tmp_path):
     folder = tmp_path / "cutouts"
-    galmorph("simulate", "galaxies", 21, "--seed", 1, "--out", folder)
+    galmorph("simulate", "galaxies", 21, "--seed", 1, "--votes", 5, "--out", folder)
     (folder / "galaxy_000007.fits").unlink()
     text = 'source = "cutouts"\nimages = "cutouts"\ntable = "cutouts/truth.ecsv"\n'
+    text += 'votes = "n_votes"\n'
     train_and_classify(galmorph, tmp_path / "run.toml", text, cutout)
 
 
