@@ -59,6 +59,9 @@ else:
     # packages without an inventory
     nitpick_ignore_regex = [(r"py:.*", r"(galsim|keras)\..*")]
 
+# base classes that are nobody's business
+nitpick_ignore_regex += [("py:class", r"galmorph\..*\._\w+")]
+
 html_theme = "pydata_sphinx_theme"
 html_title = f"galmorph {version}"
 html_static_path = ["_static"]

@@ -15,7 +15,7 @@ from galmorph.simulation.galaxies import (
     simulate_galaxies,
     simulate_stamps,
 )
-from galmorph.simulation.instruments import WFC3_F160W, Instrument
+from galmorph.simulation.instruments import WFC3_F160W, Instrument, PSFImage
 from galmorph.simulation.statistics import (
     REAL_CORRELATIONS,
     REAL_LEVELS,
@@ -46,6 +46,7 @@ __all__ = [
     "WFC3_F160W",
     "Calibration",
     "Instrument",
+    "PSFImage",
     "SimulatedField",
     "SimulatedGalaxies",
     "Visible",

@@ -24,6 +24,13 @@ class PSFImage:
         Two-dimensional image with the peak in the middle.
     scale : float
         Arcseconds per pixel.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from galmorph.simulation import PSFImage
+    >>> PSFImage(np.eye(3), 0.03) == PSFImage(np.eye(3), 0.03)
+    True
     """
 
     def __init__(self, data, scale):

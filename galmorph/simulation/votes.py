@@ -42,7 +42,7 @@ class Calibration:
     intercept : tuple of float
         Of the logistic functions.
     weights : tuple of tuple of float
-        Weights of the `TERMS` of what can be seen.
+        Weights of the ``TERMS`` of what can be seen.
     shared : tuple of tuple of float
         Matrix whose rows make the terms that all classifiers of a galaxy share
         out of independent normal numbers.
@@ -161,7 +161,7 @@ def visible_terms(visible):
     Returns
     -------
     terms : `~numpy.ndarray`
-        The `TERMS` along the last axis, each about 0 to 1.
+        The ``TERMS`` along the last axis, each about 0 to 1.
     """
     visible = np.asarray(visible, float)
     (bulge, size, signal, flatness, asymmetry, structure, blend, artifact,
@@ -195,7 +195,7 @@ def tick_chances(terms, shared, calibration):
     Parameters
     ----------
     terms : `~numpy.ndarray`
-        The `TERMS`, shape (..., 11).
+        The ``TERMS``, shape (..., 11).
     shared : `~numpy.ndarray`
         Independent normal numbers per galaxy and class, shape (..., 5).
     calibration : `Calibration`
