@@ -9,5 +9,6 @@ Needs the extra ``plot``.
 
 from galmorph.visualization.card import card
 from galmorph.visualization.gallery import gallery
+from galmorph.visualization.history import history_figure
 
-__all__ = ["card", "gallery"]
+__all__ = ["card", "gallery", "history_figure"]
