@@ -4,6 +4,7 @@ Tables of labels under the names that a run knows them by.
 """
 
 import numpy as np
+from astropy import units as u
 from astropy.table import QTable
 
 from galmorph.core import ConfigurationError, GalmorphError, decode_flags, get_scheme
@@ -97,8 +98,9 @@ def read_labels(config, more=None, table=None):
 
 
 def _numbers(column):
-    """Float array of a column, NaN where it is masked."""
-    column = getattr(column, "value", column)
+    """Float array of a column, NaN where it is masked; per cent are fractions."""
+    if hasattr(column, "to_value"):
+        column = column.to_value(u.one)
     mask = getattr(column, "mask", False)
     plain = np.array(getattr(column, "unmasked", column), dtype=float)
     return np.where(mask, np.nan, plain)

@@ -1,8 +1,10 @@
 # Licensed under a 3-clause BSD style license - see licenses/LICENSE.rst
 import numpy as np
 import pytest
+from astropy import units as u
 from astropy.io import fits
-from astropy.table import Table
+from astropy.table import QTable, Table
+from astropy.utils.masked import Masked
 
 from galmorph import LabelScheme, MorphFlag, Preprocessor
 from galmorph.core import ConfigurationError, get_scheme
@@ -259,6 +261,16 @@ def test_columns_may_have_other_names(loaded, pictures, tmp_path):
     dataset = as_dataset(found["data"], scheme)
     assert list(dataset.labels[:, 1]) == pytest.approx(list(np.linspace(0, 0.7, 8)))
     assert list(np.isnan(dataset.labels[:, 0])) == [i == 2 for i in range(8)]
+
+
+def test_labels_may_be_per_cent(loaded, pictures, tmp_path):
+    table = QTable(labels(8))
+    table["f_ring"] = Masked(np.full(8, 40.0), mask=np.arange(8) == 3) * u.percent
+    table.write(tmp_path / "labels.ecsv", overwrite=True)
+    found, _ = loaded(ARRAYS + "prepared = true")
+    rings = found["data"][1]["f_ring"]
+    assert np.isnan(rings[3])
+    assert np.delete(rings, 3) == pytest.approx(np.full(7, 0.4))
 
 
 def test_votes_groups_and_folds_come_from_columns(loaded, pictures, tmp_path):
