@@ -121,12 +121,12 @@ def test_a_running_average_of_the_weights_is_steadier(data, tmp_path):
         "learning_rate": 0.02,
     }
     plain = train(data, out=tmp_path / "plain", **settings)
-    averaged = train(data, out=tmp_path / "averaged", ema=0.98, **settings)
+    averaged = train(data, out=tmp_path / "averaged", ema=0.99, **settings)
     jumps = [
         np.abs(np.diff(result.history["val_rmse"][4:])).mean()
         for result in (plain, averaged)
     ]
-    assert jumps[1] < 0.6 * jumps[0]
+    assert jumps[1] < 0.8 * jumps[0]
 
 
 def test_half_precision_learns_as_well(data, tmp_path):
