@@ -13,6 +13,7 @@ from galmorph.evaluation import fit_error_calibration, metrics_table, rmse
 from galmorph.tables import write_table
 from galmorph.training._records import (
     check_is_free,
+    draw_history,
     history_table,
     open_folder,
     predictions_table,
@@ -248,6 +249,7 @@ def train(
         models.append(model)
         histories.append(history)
     history = history_table(histories, scheme)
+    draw_history(history, out)
     predicted = predictions(models, dataset, parts, members, training.views)
     scores = {
         part: metrics_table(dataset.labels[rows], predicted[part], scheme)

@@ -1,4 +1,5 @@
 # Licensed under a 3-clause BSD style license - see licenses/LICENSE.rst
+import importlib.util
 import json
 
 import numpy as np
@@ -78,6 +79,8 @@ def test_the_folder_holds_settings_versions_history_and_scores(run):
         history.colnames
     )
     assert str(history["seconds"].unit) == "s"
+    if importlib.util.find_spec("matplotlib"):
+        assert (folder / "history.png").stat().st_size > 5000
     assert len(lines) == len(history) + 1
     assert not list(folder.glob("*.part"))
 
