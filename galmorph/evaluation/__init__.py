@@ -2,23 +2,49 @@
 """
 How good predictions are.
 
-In: true and predicted fractions. Out: numbers with their uncertainty
-(`metrics_table`) and the table of errors that a model bundle carries
-(`fit_error_calibration`).
+In: true and predicted fractions. Out: tables of numbers with their
+uncertainty, figures and a page of them (`evaluate`), and the table of errors
+that a model bundle carries (`fit_error_calibration`).
 """
 
+from galmorph.evaluation.agreement import (
+    agreement_table,
+    auc,
+    calibration_slope,
+    spearman,
+)
+from galmorph.evaluation.bins import binned_metrics, equal_bins
+from galmorph.evaluation.bootstrap import bootstrap_error
 from galmorph.evaluation.calibration import fit_error_calibration
-from galmorph.evaluation.metrics import (
+from galmorph.evaluation.metrics import bias, metrics_table, rmse, scatter
+from galmorph.evaluation.noise import (
     binomial_floor,
-    bootstrap_error,
-    metrics_table,
-    rmse,
+    draw_fractions,
+    expected_if_perfect,
+)
+from galmorph.evaluation.reliability import (
+    coverage,
+    coverage_table,
+    reliability_table,
 )
 
 __all__ = [
+    "agreement_table",
+    "auc",
+    "bias",
+    "binned_metrics",
     "binomial_floor",
     "bootstrap_error",
+    "calibration_slope",
+    "coverage",
+    "coverage_table",
+    "draw_fractions",
+    "equal_bins",
+    "expected_if_perfect",
     "fit_error_calibration",
     "metrics_table",
+    "reliability_table",
     "rmse",
+    "scatter",
+    "spearman",
 ]

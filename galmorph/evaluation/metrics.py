@@ -1,33 +1,19 @@
 # Licensed under a 3-clause BSD style license - see licenses/LICENSE.rst
 """
-How well predicted fractions agree with true ones.
+How far predicted fractions are from true ones.
 
 All functions take arrays of shape (n, outputs) and leave out what is NaN in
 either of them.
 """
 
 import numpy as np
-from astropy.table import QTable
 
-from galmorph.core import get_scheme
+from galmorph.core import ConfigurationError, get_scheme
+from galmorph.evaluation._columns import finite_pairs, mean_of, result_columns
+from galmorph.evaluation.bootstrap import bootstrap_error
+from galmorph.evaluation.noise import binomial_floor
 
-__all__ = [
-    "binomial_floor",
-    "bootstrap_error",
-    "metrics_table",
-    "rmse",
-]
-
-
-def _pairs(truth, predicted):
-    truth, predicted = np.asarray(truth, float), np.asarray(predicted, float)
-    if truth.shape != predicted.shape or truth.ndim != 2:
-        raise ValueError(
-            f"truth, predicted: expected two arrays of one shape (n, outputs), found"
-            f" {truth.shape} and {predicted.shape}"
-        )
-    good = np.isfinite(truth) & np.isfinite(predicted)
-    return np.where(good, truth, np.nan), np.where(good, predicted, np.nan)
+__all__ = ["bias", "metrics_table", "rmse", "scatter"]
 
 
 def rmse(truth, predicted, axis=None):
@@ -49,7 +35,7 @@ def rmse(truth, predicted, axis=None):
 
     Raises
     ------
-    ValueError
+    ConfigurationError
         If the shapes differ.
 
     Examples
@@ -58,83 +44,89 @@ def rmse(truth, predicted, axis=None):
     >>> float(rmse([[0.0, 1.0]], [[0.3, 0.6]]).round(3))
     0.354
     """
-    truth, predicted = _pairs(truth, predicted)
-    square = (predicted - truth) ** 2
-    good = np.isfinite(square)
-    count = good.sum(axis=axis)
-    with np.errstate(invalid="ignore"):
-        return np.sqrt(np.where(good, square, 0).sum(axis=axis) / count)
+    truth, predicted = finite_pairs(truth, predicted)
+    return np.sqrt(mean_of((predicted - truth) ** 2, axis))
 
 
-def binomial_floor(fractions, n_votes):
+def bias(truth, predicted, axis=None):
     """
-    The error that even the true probabilities have against drawn votes.
+    Mean difference of predicted and true fractions.
 
     Parameters
     ----------
-    fractions : array_like
-        Observed fractions of votes, shape (n, outputs).
-    n_votes : int or array_like
-        Number of classifiers, above 1; a number or shape (n,).
+    truth, predicted : array_like
+        Fractions of shape (n, outputs).
+    axis : {None, 0, 1}, optional
+        `None` pools all of them, 0 gives one number per output, 1 one per
+        galaxy.
 
     Returns
     -------
-    floor : float
-        Pooled root mean square of the binomial noise; the variance of each
-        fraction f of N votes is estimated without bias by f (1 - f) / (N - 1).
+    bias : float or `~numpy.ndarray`
+        Positive where the predictions are too high; NaN where nothing can be
+        compared.
+
+    Raises
+    ------
+    ConfigurationError
+        If the shapes differ.
 
     Examples
     --------
-    >>> from galmorph.evaluation import binomial_floor
-    >>> round(binomial_floor([[0.5], [0.5]], 5), 3)
+    >>> from galmorph.evaluation import bias
+    >>> float(bias([[0.0], [0.5]], [[0.25], [0.75]]))
     0.25
     """
-    fractions = np.asarray(fractions, float)
-    n_votes = np.broadcast_to(np.asarray(n_votes, float), fractions.shape[:1])[:, None]
-    return float(np.sqrt(np.nanmean(fractions * (1 - fractions) / (n_votes - 1))))
+    truth, predicted = finite_pairs(truth, predicted)
+    return mean_of(predicted - truth, axis)
 
 
-def bootstrap_error(statistic, *arrays, n_samples=200, seed=0):
+def scatter(truth, predicted, axis=None):
     """
-    Standard error of a statistic by resampling galaxies.
+    Standard deviation of the difference of predicted and true fractions.
 
     Parameters
     ----------
-    statistic : callable
-        Called with resampled arrays.
-    *arrays : array_like
-        Arrays with one row per galaxy.
-    n_samples : int, optional
-        Number of resamplings.
-    seed : int, optional
-        Seed of the resamplings.
+    truth, predicted : array_like
+        Fractions of shape (n, outputs).
+    axis : {None, 0, 1}, optional
+        `None` pools all of them, 0 gives one number per output, 1 one per
+        galaxy.
 
     Returns
     -------
-    error : float or `~numpy.ndarray`
-        Standard deviation of the statistic, of its shape.
+    scatter : float or `~numpy.ndarray`
+        Its square and that of the `bias` make the square of the `rmse`. NaN
+        where nothing can be compared.
+
+    Raises
+    ------
+    ConfigurationError
+        If the shapes differ.
 
     Examples
     --------
-    >>> import numpy as np
-    >>> from galmorph.evaluation import bootstrap_error
-    >>> values = np.random.default_rng(0).normal(size=400)
-    >>> bool(0.04 < bootstrap_error(np.mean, values) < 0.06)
-    True
+    >>> from galmorph.evaluation import scatter
+    >>> float(scatter([[0.0], [0.5]], [[0.25], [0.25]]))
+    0.25
     """
-    arrays = [np.asarray(array) for array in arrays]
-    n = len(arrays[0])
-    if n == 0:
-        return np.nan
-    random = np.random.default_rng(seed)
-    drawn = [
-        statistic(*(array[rows] for array in arrays))
-        for rows in random.integers(0, n, (n_samples, n))
-    ]
-    return np.std(drawn, axis=0)
+    truth, predicted = finite_pairs(truth, predicted)
+    difference = predicted - truth
+    mean = mean_of(difference, axis)
+    mean = mean if axis is None else np.expand_dims(mean, axis)
+    return np.sqrt(mean_of((difference - mean) ** 2, axis))
 
 
-def metrics_table(truth, predicted, scheme="candels"):
+def metrics_table(
+    truth,
+    predicted,
+    scheme="candels",
+    *,
+    n_votes=None,
+    groups=None,
+    n_samples=200,
+    seed=0,
+):
     """
     Error, bias and scatter of each output and of all together.
 
@@ -144,18 +136,25 @@ def metrics_table(truth, predicted, scheme="candels"):
         Fractions of shape (n, outputs).
     scheme : `~galmorph.core.LabelScheme` or str, optional
         Names the outputs.
+    n_votes : int or array_like, optional
+        Number of classifiers; a number, or of shape (n,) or (n, outputs).
+    groups : array_like, optional
+        To which group each galaxy belongs; groups are resampled as a whole.
+    n_samples, seed : int, optional
+        Number of resamplings for the errors, and their seed.
 
     Returns
     -------
     table : `~astropy.table.QTable`
-        One row per output and a last one, ``all``. ``n`` galaxies, ``rmse``
-        with its bootstrap error, ``bias`` (mean of predicted - true),
-        ``scatter`` (standard deviation of the same) and ``rmse_mean``, the
-        RMSE of always predicting the mean of these galaxies.
+        One row per output and a last one, ``all``. ``n`` galaxies; ``rmse``,
+        ``bias`` (mean of predicted - true) and ``scatter`` (standard deviation
+        of the same), each with its bootstrap error (``_err``); ``rmse_mean``,
+        the RMSE of always predicting the mean of these galaxies; and with
+        ``n_votes`` also ``rmse_floor``, the `binomial_floor` of the votes.
 
     Raises
     ------
-    ValueError
+    ConfigurationError
         If the shapes do not fit.
 
     Examples
@@ -167,39 +166,47 @@ def metrics_table(truth, predicted, scheme="candels"):
     >>> table["rmse", "rmse_mean"][0].as_void().tolist()
     (0.25, 0.5)
     """
+    scheme, truth, predicted = check_outputs(truth, predicted, scheme)
+    difference = predicted - truth
+    good = np.isfinite(difference)
+    mean = np.broadcast_to(mean_of(truth, 0), truth.shape)
+    values = _rmse_bias_scatter(difference)
+    errors = bootstrap_error(
+        _rmse_bias_scatter, difference, groups=groups, n_samples=n_samples, seed=seed
+    )
+    columns = {
+        "output": [*scheme.outputs, "all"],
+        "n": [*good.sum(axis=0), good.any(axis=1).sum()],
+    }
+    names = ("rmse", "bias", "scatter")
+    for name, value, error in zip(names, values, errors, strict=True):
+        columns[name], columns[f"{name}_err"] = value, error
+    columns["rmse_mean"] = with_pooled(rmse, truth, mean)
+    if n_votes is not None:
+        columns["rmse_floor"] = [
+            *binomial_floor(truth, n_votes, axis=0),
+            binomial_floor(truth, n_votes),
+        ]
+    return result_columns(columns)
+
+
+def check_outputs(truth, predicted, scheme):
+    """The scheme and both arrays, NaN where either is; they fit together."""
     scheme = get_scheme(scheme)
-    truth, predicted = _pairs(truth, predicted)
+    truth, predicted = finite_pairs(truth, predicted)
     if truth.shape[1] != scheme.n_outputs:
-        raise ValueError(
+        raise ConfigurationError(
             f"truth: found {truth.shape[1]} outputs, {scheme.name!r} has"
             f" {scheme.n_outputs}"
         )
-    mean = np.broadcast_to(_mean(truth, 0), truth.shape)
-    columns = [[i] for i in range(scheme.n_outputs)] + [list(range(scheme.n_outputs))]
-    rows = []
-    for name, used in zip([*scheme.outputs, "all"], columns, strict=True):
-        t, p = truth[:, used], predicted[:, used]
-        difference = p - t
-        rows.append(
-            (
-                name,
-                int(np.isfinite(difference).any(axis=1).sum()),
-                float(rmse(t, p)),
-                float(bootstrap_error(rmse, t, p)),
-                float(_mean(difference)),
-                float(np.sqrt(_mean((difference - _mean(difference)) ** 2))),
-                float(rmse(t, mean[:, used])),
-            )
-        )
-    names = ("output", "n", "rmse", "rmse_err", "bias", "scatter", "rmse_mean")
-    table = QTable(rows=rows, names=names)
-    for name in names[2:]:
-        table[name].info.format = ".3f"
-    return table
+    return scheme, truth, predicted
 
 
-def _mean(values, axis=None):
-    """Mean of what is finite; NaN, without a warning, where nothing is."""
-    good = np.isfinite(values)
-    with np.errstate(invalid="ignore"):
-        return np.where(good, values, 0).sum(axis=axis) / good.sum(axis=axis)
+def with_pooled(statistic, *arrays):
+    """A statistic of each output and of all together."""
+    return np.append(statistic(*arrays, axis=0), statistic(*arrays))
+
+
+def _rmse_bias_scatter(difference):
+    zero = np.zeros_like(difference)
+    return [with_pooled(f, zero, difference) for f in (rmse, bias, scatter)]

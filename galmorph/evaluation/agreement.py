@@ -1,0 +1,218 @@
+# Licensed under a 3-clause BSD style license - see licenses/LICENSE.rst
+"""
+Whether predictions rise with the truth: in order, in proportion, by class.
+"""
+
+import numpy as np
+from scipy.stats import rankdata
+
+from galmorph.evaluation._columns import finite_pairs, result_columns
+from galmorph.evaluation.bootstrap import bootstrap_error
+from galmorph.evaluation.metrics import check_outputs
+from galmorph.evaluation.noise import expected_if_perfect
+
+__all__ = ["agreement_table", "auc", "calibration_slope", "spearman"]
+
+
+def _by_output(function, truth, predicted):
+    """A number for each output from the galaxies that have both."""
+    truth, predicted = finite_pairs(truth, predicted)
+    good = np.isfinite(truth)
+    return np.array(
+        [
+            function(truth[good[:, i], i], predicted[good[:, i], i])
+            for i in range(truth.shape[1])
+        ]
+    )
+
+
+def _slope(x, y):
+    """Slope of y against x by least squares; NaN where x is constant."""
+    x = x - x.mean() if x.size else x
+    square = (x * x).sum()
+    return (x * y).sum() / square if square > 0 else np.nan
+
+
+def spearman(truth, predicted):
+    """
+    Rank correlation of predicted and true fractions.
+
+    Parameters
+    ----------
+    truth, predicted : array_like
+        Fractions of shape (n, outputs).
+
+    Returns
+    -------
+    correlation : `~numpy.ndarray`
+        Spearman's coefficient of each output, -1 to 1; equal values share
+        their mean rank. NaN where all truths or all predictions are the same.
+
+    Raises
+    ------
+    ConfigurationError
+        If the shapes differ.
+
+    Examples
+    --------
+    >>> from galmorph.evaluation import spearman
+    >>> spearman([[0.0], [0.1], [0.9]], [[0.3], [0.4], [0.5]]).round(6).tolist()
+    [1.0]
+    """
+
+    def coefficient(t, p):
+        t, p = rankdata(t), rankdata(p)
+        return np.sign(_slope(t, p)) * np.sqrt(_slope(t, p) * _slope(p, t))
+
+    return _by_output(coefficient, truth, predicted)
+
+
+def calibration_slope(truth, predicted):
+    """
+    Slope of the true against the predicted fractions.
+
+    Parameters
+    ----------
+    truth, predicted : array_like
+        Fractions of shape (n, outputs).
+
+    Returns
+    -------
+    slope : `~numpy.ndarray`
+        Of each output, by least squares. 1 if the predictions are calibrated,
+        below 1 if they are too extreme, above 1 if they are too close to the
+        mean; NaN where all predictions are the same.
+
+    Raises
+    ------
+    ConfigurationError
+        If the shapes differ.
+
+    Notes
+    -----
+    The noise of votes does not change it, as it does not depend on the
+    prediction. The slope of the predicted against the true fractions would be
+    below 1 even for a perfect model.
+
+    Examples
+    --------
+    >>> from galmorph.evaluation import calibration_slope
+    >>> calibration_slope([[0.2], [0.8]], [[0.0], [1.0]]).round(6).tolist()
+    [0.6]
+    """
+    return _by_output(lambda t, p: _slope(p, t), truth, predicted)
+
+
+def auc(truth, predicted, threshold=0.5):
+    """
+    Area under the curve of true against false positives.
+
+    Parameters
+    ----------
+    truth, predicted : array_like
+        Fractions of shape (n, outputs); the truth may be 0 and 1, where labels
+        are classes.
+    threshold : float, optional
+        A galaxy is of the class if its true fraction is above this.
+
+    Returns
+    -------
+    area : `~numpy.ndarray`
+        For each output, the chance that a galaxy of the class has a higher
+        prediction than one that is not of it, where equal ones count half
+        (Mann & Whitney 1947). NaN where all or none are of the class.
+
+    Raises
+    ------
+    ConfigurationError
+        If the shapes differ.
+
+    Examples
+    --------
+    >>> from galmorph.evaluation import auc
+    >>> auc([[0], [0], [1], [1]], [[0.1], [0.6], [0.5], [0.9]]).tolist()
+    [0.75]
+    """
+
+    def area(t, p):
+        member = t > threshold
+        n, n_other = member.sum(), (~member).sum()
+        if not n or not n_other:
+            return np.nan
+        return (rankdata(p)[member].sum() - n * (n + 1) / 2) / (n * n_other)
+
+    return _by_output(area, truth, predicted)
+
+
+def agreement_table(
+    truth,
+    predicted,
+    scheme="candels",
+    *,
+    threshold=0.5,
+    n_votes=None,
+    groups=None,
+    n_samples=200,
+    seed=0,
+):
+    """
+    Rank correlation, slope of the calibration and AUC of each output.
+
+    Parameters
+    ----------
+    truth, predicted : array_like
+        Fractions of shape (n, outputs).
+    scheme : `~galmorph.core.LabelScheme` or str, optional
+        Names the outputs.
+    threshold : float, optional
+        For the AUC: a galaxy is of the class if its true fraction is above.
+    n_votes : int or array_like, optional
+        Number of classifiers; a number, or of shape (n,) or (n, outputs).
+    groups : array_like, optional
+        To which group each galaxy belongs; groups are resampled as a whole.
+    n_samples, seed : int, optional
+        Number of resamplings for the errors, and their seed.
+
+    Returns
+    -------
+    table : `~astropy.table.QTable`
+        One row per output: ``n``; `spearman`, ``slope`` (`calibration_slope`)
+        and `auc` with their bootstrap errors; and with ``n_votes`` the same
+        three ``_perfect``, as `expected_if_perfect`. Whoever always predicts
+        the mean has no rank correlation, and an AUC of 0.5.
+
+    Raises
+    ------
+    ConfigurationError
+        If the shapes do not fit.
+
+    Examples
+    --------
+    >>> from galmorph import LabelScheme
+    >>> from galmorph.evaluation import agreement_table
+    >>> bars = LabelScheme("bars", outputs=["f_bar"])
+    >>> table = agreement_table([[0.0], [1.0]], [[0.25], [0.75]], bars)
+    >>> table["output", "spearman", "slope", "auc"][0].as_void().tolist()
+    ('f_bar', 1.0, 2.0, 1.0)
+    """
+    scheme, truth, predicted = check_outputs(truth, predicted, scheme)
+
+    def statistic(t, p):
+        return np.stack([spearman(t, p), calibration_slope(t, p), auc(t, p, threshold)])
+
+    found = statistic(truth, predicted)
+    errors = bootstrap_error(
+        statistic, truth, predicted, groups=groups, n_samples=n_samples, seed=seed
+    )
+    columns = {
+        "output": list(scheme.outputs),
+        "n": np.isfinite(truth).sum(axis=0),
+    }
+    names = ("spearman", "slope", "auc")
+    for name, value, error in zip(names, found, errors, strict=True):
+        columns[name], columns[f"{name}_err"] = value, error
+    if n_votes is not None:
+        perfect = expected_if_perfect(statistic, truth, predicted, n_votes, seed=seed)
+        for name, value in zip(names, perfect, strict=True):
+            columns[f"{name}_perfect"] = value
+    return result_columns(columns)
