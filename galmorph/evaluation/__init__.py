@@ -16,6 +16,13 @@ from galmorph.evaluation.agreement import (
 from galmorph.evaluation.bins import binned_metrics, equal_bins
 from galmorph.evaluation.bootstrap import bootstrap_error
 from galmorph.evaluation.calibration import fit_error_calibration
+from galmorph.evaluation.classes import (
+    class_names,
+    class_table,
+    confusion_matrix,
+    confusion_table,
+    misclassification_table,
+)
 from galmorph.evaluation.metrics import bias, metrics_table, rmse, scatter
 from galmorph.evaluation.noise import (
     binomial_floor,
@@ -27,8 +34,11 @@ from galmorph.evaluation.reliability import (
     coverage_table,
     reliability_table,
 )
+from galmorph.evaluation.report import Evaluation, evaluate
+from galmorph.evaluation.selection import selection_table
 
 __all__ = [
+    "Evaluation",
     "agreement_table",
     "auc",
     "bias",
@@ -36,15 +46,22 @@ __all__ = [
     "binomial_floor",
     "bootstrap_error",
     "calibration_slope",
+    "class_names",
+    "class_table",
+    "confusion_matrix",
+    "confusion_table",
     "coverage",
     "coverage_table",
     "draw_fractions",
     "equal_bins",
+    "evaluate",
     "expected_if_perfect",
     "fit_error_calibration",
     "metrics_table",
+    "misclassification_table",
     "reliability_table",
     "rmse",
     "scatter",
+    "selection_table",
     "spearman",
 ]

@@ -7,8 +7,18 @@ import numpy as np
 from astropy.table import QTable
 
 from galmorph.core import ConfigurationError
+from galmorph.evaluation.bootstrap import bootstrap_error
+from galmorph.evaluation.noise import expected_if_perfect
 
-__all__ = ["describe_columns", "finite_pairs", "mean_of", "result_columns"]
+__all__ = [
+    "describe_columns",
+    "finite_pairs",
+    "mean_of",
+    "perfect_columns",
+    "ratio",
+    "result_columns",
+    "with_errors",
+]
 
 MEANINGS = {
     "output": "Fraction that is compared; 'all' pools them",
@@ -92,3 +102,26 @@ def mean_of(values, axis=None):
     good = np.isfinite(values)
     with np.errstate(invalid="ignore"):
         return np.where(good, values, 0).sum(axis=axis) / good.sum(axis=axis)
+
+
+def ratio(part, whole):
+    """A share; NaN, without a warning, of nothing."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.where(np.asarray(whole) > 0, part / np.asarray(whole), np.nan)
+
+
+def with_errors(names, statistic, *arrays, **options):
+    """Columns of what a statistic gives, each followed by its bootstrap error."""
+    errors = bootstrap_error(statistic, *arrays, **options)
+    columns = {}
+    for name, value, error in zip(names, statistic(*arrays), errors, strict=True):
+        columns[name], columns[f"{name}_err"] = value, error
+    return columns
+
+
+def perfect_columns(names, statistic, truth, predicted, n_votes, seed):
+    """Columns of what a statistic would give a perfect model; none without votes."""
+    if n_votes is None:
+        return {}
+    values = expected_if_perfect(statistic, truth, predicted, n_votes, seed=seed)
+    return {f"{name}_perfect": v for name, v in zip(names, values, strict=True)}

@@ -6,10 +6,13 @@ Whether predictions rise with the truth: in order, in proportion, by class.
 import numpy as np
 from scipy.stats import rankdata
 
-from galmorph.evaluation._columns import finite_pairs, result_columns
-from galmorph.evaluation.bootstrap import bootstrap_error
+from galmorph.evaluation._columns import (
+    finite_pairs,
+    perfect_columns,
+    result_columns,
+    with_errors,
+)
 from galmorph.evaluation.metrics import check_outputs
-from galmorph.evaluation.noise import expected_if_perfect
 
 __all__ = ["agreement_table", "auc", "calibration_slope", "spearman"]
 
@@ -200,19 +203,19 @@ def agreement_table(
     def statistic(t, p):
         return np.stack([spearman(t, p), calibration_slope(t, p), auc(t, p, threshold)])
 
-    found = statistic(truth, predicted)
-    errors = bootstrap_error(
-        statistic, truth, predicted, groups=groups, n_samples=n_samples, seed=seed
-    )
+    names = ("spearman", "slope", "auc")
     columns = {
         "output": list(scheme.outputs),
         "n": np.isfinite(truth).sum(axis=0),
+        **with_errors(
+            names,
+            statistic,
+            truth,
+            predicted,
+            groups=groups,
+            n_samples=n_samples,
+            seed=seed,
+        ),
+        **perfect_columns(names, statistic, truth, predicted, n_votes, seed),
     }
-    names = ("spearman", "slope", "auc")
-    for name, value, error in zip(names, found, errors, strict=True):
-        columns[name], columns[f"{name}_err"] = value, error
-    if n_votes is not None:
-        perfect = expected_if_perfect(statistic, truth, predicted, n_votes, seed=seed)
-        for name, value in zip(names, perfect, strict=True):
-            columns[f"{name}_perfect"] = value
     return result_columns(columns)

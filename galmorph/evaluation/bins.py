@@ -6,10 +6,14 @@ Error, bias and scatter in bins: of the fraction, of magnitude, of anything.
 import numpy as np
 
 from galmorph.core import ConfigurationError
-from galmorph.evaluation._columns import mean_of, result_columns
-from galmorph.evaluation.bootstrap import bootstrap_error
+from galmorph.evaluation._columns import (
+    mean_of,
+    perfect_columns,
+    ratio,
+    result_columns,
+    with_errors,
+)
 from galmorph.evaluation.metrics import check_outputs
-from galmorph.evaluation.noise import expected_if_perfect
 
 __all__ = ["binned_metrics", "equal_bins"]
 
@@ -138,46 +142,42 @@ def binned_metrics(
     def places(values):
         return bin_of(getattr(values, "value", values), plain)
 
-    mean_truth = mean_of(truth, 0)
     cells = places(values)
 
     def statistic(truth, predicted, cells):
         return _statistics(truth, predicted, cells, n_bins)
 
+    count = _cell_counts(truth - predicted, cells, n_bins)
+    blind = np.where(np.isfinite(predicted), mean_of(truth, 0), np.nan)
+    names = ("bias", "scatter", "rmse")
     columns = {
         "output": np.array([*scheme.outputs, "all"])[:, None],
         "low": edges[:-1],
         "high": edges[1:],
         "mean": _cell_means(values, cells, truth - predicted, n_bins),
-        "n": _cell_counts(truth - predicted, cells, n_bins),
-    }
-    errors = bootstrap_error(
-        statistic,
-        truth,
-        predicted,
-        cells,
-        groups=groups,
-        n_samples=n_samples,
-        seed=seed,
-    )
-    names = ("bias", "scatter", "rmse")
-    found = statistic(truth, predicted, cells)
-    for name, value, error in zip(names, found, errors, strict=True):
-        columns[name] = value
-        # one galaxy drawn again and again does not scatter
-        columns[f"{name}_err"] = np.where(columns["n"] > 1, error, np.nan)
-    blind = np.where(np.isfinite(predicted), mean_truth, np.nan)
-    columns["rmse_mean"] = statistic(truth, blind, cells)[2]
-    if n_votes is not None:
-        perfect = expected_if_perfect(
+        "n": count,
+        **with_errors(
+            names,
+            statistic,
+            truth,
+            predicted,
+            cells,
+            groups=groups,
+            n_samples=n_samples,
+            seed=seed,
+        ),
+        "rmse_mean": statistic(truth, blind, cells)[2],
+        **perfect_columns(
+            names,
             lambda t, p: statistic(t, p, places(t) if of_truth else cells),
             truth,
             predicted,
             n_votes,
-            seed=seed,
-        )
-        for name, value in zip(names, perfect, strict=True):
-            columns[f"{name}_perfect"] = value
+            seed,
+        ),
+    }
+    for name in names:  # one galaxy drawn again and again does not scatter
+        columns[f"{name}_err"] = np.where(count > 1, columns[f"{name}_err"], np.nan)
     return result_columns(columns)
 
 
@@ -202,9 +202,8 @@ def cell_sums(weights, cells, n_bins):
 def _statistics(truth, predicted, cells, n_bins):
     difference = predicted - truth
     count = cell_sums(np.where(np.isfinite(difference), 1.0, np.nan), cells, n_bins)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        mean = cell_sums(difference, cells, n_bins) / count
-        square = cell_sums(difference**2, cells, n_bins) / count
+    mean = ratio(cell_sums(difference, cells, n_bins), count)
+    square = ratio(cell_sums(difference**2, cells, n_bins), count)
     return np.stack([mean, np.sqrt(np.maximum(square - mean**2, 0)), np.sqrt(square)])
 
 
@@ -223,6 +222,5 @@ def _cell_means(values, cells, difference, n_bins):
     plain = plain if plain.ndim == 2 else plain[:, None]
     weights = np.where(np.isfinite(difference), plain, np.nan)
     ones = np.where(np.isfinite(weights), 1.0, np.nan)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        means = cell_sums(weights, cells, n_bins) / cell_sums(ones, cells, n_bins)
+    means = ratio(cell_sums(weights, cells, n_bins), cell_sums(ones, cells, n_bins))
     return means if unit is None else means * unit

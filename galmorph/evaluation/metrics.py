@@ -9,8 +9,12 @@ either of them.
 import numpy as np
 
 from galmorph.core import ConfigurationError, get_scheme
-from galmorph.evaluation._columns import finite_pairs, mean_of, result_columns
-from galmorph.evaluation.bootstrap import bootstrap_error
+from galmorph.evaluation._columns import (
+    finite_pairs,
+    mean_of,
+    result_columns,
+    with_errors,
+)
 from galmorph.evaluation.noise import binomial_floor
 
 __all__ = ["bias", "metrics_table", "rmse", "scatter"]
@@ -170,17 +174,18 @@ def metrics_table(
     difference = predicted - truth
     good = np.isfinite(difference)
     mean = np.broadcast_to(mean_of(truth, 0), truth.shape)
-    values = _rmse_bias_scatter(difference)
-    errors = bootstrap_error(
-        _rmse_bias_scatter, difference, groups=groups, n_samples=n_samples, seed=seed
-    )
     columns = {
         "output": [*scheme.outputs, "all"],
         "n": [*good.sum(axis=0), good.any(axis=1).sum()],
+        **with_errors(
+            ("rmse", "bias", "scatter"),
+            _rmse_bias_scatter,
+            difference,
+            groups=groups,
+            n_samples=n_samples,
+            seed=seed,
+        ),
     }
-    names = ("rmse", "bias", "scatter")
-    for name, value, error in zip(names, values, errors, strict=True):
-        columns[name], columns[f"{name}_err"] = value, error
     columns["rmse_mean"] = with_pooled(rmse, truth, mean)
     if n_votes is not None:
         columns["rmse_floor"] = [

@@ -6,11 +6,16 @@ Whether predictions can be taken at their word: fractions and their errors.
 import numpy as np
 
 from galmorph.core import ConfigurationError
-from galmorph.evaluation._columns import mean_of, result_columns
+from galmorph.evaluation._columns import (
+    mean_of,
+    perfect_columns,
+    ratio,
+    result_columns,
+    with_errors,
+)
 from galmorph.evaluation.bins import bin_of, cell_sums
 from galmorph.evaluation.bootstrap import bootstrap_error
 from galmorph.evaluation.metrics import check_outputs, with_pooled
-from galmorph.evaluation.noise import expected_if_perfect
 
 __all__ = ["coverage", "coverage_table", "reliability_table"]
 
@@ -70,11 +75,12 @@ def reliability_table(
     cells = bin_of(np.clip(predicted, 0, 1), edges)
 
     def means(values, cells):
-        with np.errstate(invalid="ignore", divide="ignore"):
-            sums = cell_sums(values, cells, n_bins)
-            return sums / cell_sums(np.where(cells >= 0, 1.0, np.nan), cells, n_bins)
+        return ratio(cell_sums(values, cells, n_bins), counts(cells))
 
-    count = cell_sums(np.where(cells >= 0, 1.0, np.nan), cells, n_bins).astype(int)
+    def counts(cells):
+        return cell_sums(np.where(cells >= 0, 1.0, np.nan), cells, n_bins)
+
+    count = counts(cells).astype(int)
     error = bootstrap_error(
         means, truth, cells, groups=groups, n_samples=n_samples, seed=seed
     )
@@ -105,8 +111,7 @@ def _pulls(truth, predicted, errors):
 
 def _share_within(pulls, n_sigma, axis=None):
     good = np.isfinite(pulls)
-    with np.errstate(invalid="ignore"):
-        return (np.abs(pulls) <= n_sigma).sum(axis=axis) / good.sum(axis=axis)
+    return ratio((np.abs(pulls) <= n_sigma).sum(axis=axis), good.sum(axis=axis))[()]
 
 
 def coverage(truth, predicted, errors, n_sigma=1, axis=0):
@@ -214,26 +219,21 @@ def coverage_table(
         )
 
     pulls = _pulls(truth, predicted, errors)
-    found = statistic(pulls)
-    spread = bootstrap_error(
-        statistic, pulls, groups=groups, n_samples=n_samples, seed=seed
-    )
     good = np.isfinite(pulls)
+    names = ("within_1", "within_2", "pull_mean", "pull_std")
     columns = {
         "output": [*scheme.outputs, "all"],
         "n": [*good.sum(axis=0), good.any(axis=1).sum()],
-    }
-    names = ("within_1", "within_2", "pull_mean", "pull_std")
-    for name, value, error in zip(names, found, spread, strict=True):
-        columns[name], columns[f"{name}_err"] = value, error
-    if n_votes is not None:
-        perfect = expected_if_perfect(
+        **with_errors(
+            names, statistic, pulls, groups=groups, n_samples=n_samples, seed=seed
+        ),
+        **perfect_columns(
+            names,
             lambda t, p: statistic(_pulls(t, p, errors)),
             truth,
             predicted,
             n_votes,
-            seed=seed,
-        )
-        for name, value in zip(names, perfect, strict=True):
-            columns[f"{name}_perfect"] = value
+            seed,
+        ),
+    }
     return result_columns(columns)

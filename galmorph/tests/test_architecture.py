@@ -22,7 +22,7 @@ ALLOWED = {
     "_plumbing": ROADS,
     "classifier": ROADS | {"_plumbing"},
     "simulation": ROADS,
-    "evaluation": ROADS,
+    "evaluation": ROADS | {"visualization"},
     "visualization": ROADS,
     "training": ROADS | {"simulation", "evaluation", "visualization"},
     "cli": ROADS

@@ -12,7 +12,7 @@ __all__ = ["finish_figure", "panels", "short_name", "style_axes"]
 # sizes in inches
 PANEL = 2.15
 GAP_X, GAP_Y = 0.55, 0.75
-LEFT, RIGHT, TOP, BOTTOM = 0.6, 0.2, 0.4, 0.75
+LEFT, RIGHT, TOP, BOTTOM = 0.6, 0.2, 0.4, 0.62
 
 
 def short_name(output):
