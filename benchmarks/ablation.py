@@ -87,7 +87,11 @@ class GalaxyZoo:
         n = self.images.shape[1]
         weights = resampling_weights(n, (n - 1) / 2, n, side)
         weights /= weights.sum(axis=1, keepdims=True)
-        return weights @ (self.images / np.float32(51)) @ weights.T
+        stamps = weights @ self.images.astype(np.float32) @ weights.T
+        # the stretch gave each its own sky level and contrast; the reference
+        # network, whose first weights are small, needs values of some size
+        stamps -= stamps.mean(axis=(1, 2), keepdims=True)
+        return 4 * stamps / stamps.std(axis=(1, 2), keepdims=True)
 
     def test_rows(self, fold):
         return np.asarray(self.table["fold"]) == fold
