@@ -1,8 +1,9 @@
 # Licensed under a 3-clause BSD style license - see licenses/LICENSE.rst
 """
-``galmorph evaluate``: predicted and true fractions, by id -> errors.
+``galmorph evaluate``: predicted and true fractions, by id -> errors, on a page.
 """
 
+import sys
 from collections import Counter
 from pathlib import Path
 
@@ -20,7 +21,12 @@ from galmorph.cli.output import (
     print_metrics,
     write_tables,
 )
-from galmorph.core import CatalogError, LabelScheme
+from galmorph.core import (
+    CatalogError,
+    ConfigurationError,
+    LabelScheme,
+    import_optional,
+)
 
 __all__ = ["add_parser", "match_by_id", "run"]
 
@@ -65,6 +71,32 @@ def add_parser(verbs):
         metavar="PREFIX",
         help="what stands before 'spheroid' etc. in the labels' columns (f_)",
     )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        metavar="FOLDER",
+        help="folder for all tables and figures, and a page with them, index.html",
+    )
+    parser.add_argument(
+        "--votes",
+        metavar="COLUMN",
+        help="numbers of votes, in the labels or the predictions: tells what the noise"
+        " of the votes leaves to a perfect model",
+    )
+    parser.add_argument(
+        "--bins",
+        action="append",
+        default=[],
+        metavar="COLUMN",
+        help="bias and scatter in bins of this, such as a magnitude, in the labels or"
+        " the predictions; may be given several times",
+    )
+    parser.add_argument(
+        "--groups",
+        metavar="COLUMN",
+        help="what makes galaxies depend on each other, such as their field: errors are"
+        " then by bootstrap over these groups",
+    )
     add_pixel_scale(parser)
     add_model_argument(parser)
     add_output_arguments(parser, gallery=False)
@@ -78,12 +110,10 @@ def run(args):
     ----------
     args : `argparse.Namespace`
     """
-    from galmorph.evaluation import metrics_table
+    from galmorph.evaluation import evaluate
     from galmorph.tables import read_table
 
-    check_outputs(args)
-    if args.predictions is not None and args.model is not None:
-        raise UsageError("--model goes with --images, not with --predictions")
+    _check(args)
     labels = read_table(args.labels)
     if args.predictions is not None:
         predictions = read_table(args.predictions)
@@ -98,12 +128,71 @@ def run(args):
         if given in labels.colnames and given != name:
             labels[name] = labels[given]
     rows, label_rows = match_by_id(predictions, labels, args.id, args.label_id)
-    metrics = metrics_table(
-        scheme.labels(labels[label_rows]), scheme.labels(predictions[rows]), scheme
+    labels, matched = labels[label_rows], predictions[rows]
+    labels["id"] = matched[args.id]
+    evaluation = evaluate(
+        labels,
+        matched,
+        scheme=scheme,
+        n_votes=_column(args.votes, "--votes", labels, matched),
+        bins_by={name: _column(name, "--bins", labels, matched) for name in args.bins},
+        groups=_column(args.groups, "--groups", labels, matched),
     )
-    write_tables(metrics, args)
-    print_metrics(metrics)
+    write_tables(evaluation.metrics, args)
+    _print(evaluation)
     print(f"{len(rows)} of {len(predictions)} predictions have a label")
+    if args.out is not None:
+        page = evaluation.write(args.out, overwrite=args.overwrite)
+        print(f"written: {page}", file=sys.stderr)
+
+
+def _check(args):
+    """See before the work begins that it can be done."""
+    check_outputs(args)
+    if args.predictions is not None and args.model is not None:
+        raise UsageError("--model goes with --images, not with --predictions")
+    if args.out is None:
+        return
+    import_optional("matplotlib", "plot")
+    if args.out.exists() and not args.out.is_dir():
+        raise NotADirectoryError(f"--out: {args.out} is no folder")
+    if args.out.is_dir() and any(args.out.iterdir()) and not args.overwrite:
+        raise FileExistsError(
+            f"--out: the folder {args.out} is not empty; give --overwrite to replace"
+            " its files"
+        )
+
+
+def _column(name, option, labels, predictions):
+    """Values of a column of either table; the labels go first."""
+    if name is None:
+        return None
+    for table in (labels, predictions):
+        if name in table.colnames:
+            return table[name]
+    raise ConfigurationError(
+        f"{option}: there is no column {name!r}; the labels have"
+        f" {', '.join(labels.colnames)}; the predictions"
+        f" {', '.join(predictions.colnames)}"
+    )
+
+
+def _print(evaluation):
+    """The tables that fit on a screen."""
+    print_metrics(evaluation.metrics)
+    for heading, table in (
+        ("order and calibration of the fractions", evaluation.agreement),
+        ("share of truths within the errors", evaluation.coverage),
+        ("dominant classes that are wrong", evaluation.misclassification),
+        ("completeness and purity of dominant classes", evaluation.classes),
+        *(
+            (f"all fractions in bins of {name}", table[table["output"] == "all"])
+            for name, table in evaluation.bins.items()
+        ),
+    ):
+        if table is not None and len(table):
+            print(f"\n{heading}")
+            print_metrics(table)
 
 
 def _scheme_of(table):

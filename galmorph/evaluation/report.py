@@ -344,10 +344,9 @@ def _numbers(given, tables, argument):
     try:
         numbers = _plain(values)
     except (TypeError, ValueError):
+        example = np.ravel(values)[:1].tolist()
         raise ConfigurationError(
-            f"{argument}: expected numbers; those of {given!r} are none"
-            if isinstance(given, str)
-            else f"{argument}: expected numbers"
+            f"{argument}: expected numbers, found such as {example}"
         ) from None
     unit = getattr(values, "unit", None)
     # bins of the logarithmic Magnitude are bins of its numbers
@@ -360,7 +359,8 @@ def _bins(bins_by, tables):
     if not hasattr(bins_by, "items"):
         bins_by = {name: name for name in bins_by}
     return {
-        str(name): _numbers(given, tables, "bins_by") for name, given in bins_by.items()
+        str(name): _numbers(given, tables, f"bins_by {name!r}")
+        for name, given in bins_by.items()
     }
 
 
