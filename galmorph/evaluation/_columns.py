@@ -21,6 +21,7 @@ __all__ = [
 ]
 
 MEANINGS = {
+    "row": "Row of the galaxy",
     "output": "Fraction that is compared; 'all' pools them",
     "n": "Number of galaxies",
     "rmse": "Root mean square of predicted - true",

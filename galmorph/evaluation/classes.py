@@ -8,6 +8,7 @@ from astropy.table import QTable
 
 from galmorph.core import CANDELS, ConfigurationError, get_scheme
 from galmorph.evaluation._columns import (
+    describe_columns,
     perfect_columns,
     ratio,
     result_columns,
@@ -115,6 +116,7 @@ def confusion_table(true, predicted, names):
     counts = confusion_matrix(true, predicted, names)
     used = np.flatnonzero(counts.sum(axis=0) + counts.sum(axis=1))
     table = QTable({"true_class": np.array([names[i] for i in used], dtype=str)})
+    describe_columns(table)
     for i in used:
         table[names[i]] = counts[used, i]
         table[names[i]].info.description = f"Number of galaxies predicted as {names[i]}"

@@ -4,7 +4,7 @@ Everything that can be said about a set of predictions, in one call.
 """
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +21,7 @@ from galmorph.evaluation.classes import (
     misclassification_table,
 )
 from galmorph.evaluation.metrics import metrics_table, rmse
-from galmorph.evaluation.page import html_page
+from galmorph.evaluation.page import html_page, summary
 from galmorph.evaluation.reliability import coverage_table, reliability_table
 from galmorph.evaluation.selection import selection_table
 from galmorph.tables import dominant_class, write_table
@@ -31,7 +31,7 @@ __all__ = ["Evaluation", "evaluate"]
 PAGE = "index.html"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False, eq=False)
 class Evaluation:
     """
     What `evaluate` found.
@@ -69,8 +69,8 @@ class Evaluation:
     """
 
     scheme: LabelScheme
-    truth: np.ndarray = field(repr=False)
-    predicted: np.ndarray = field(repr=False)
+    truth: np.ndarray
+    predicted: np.ndarray
     metrics: QTable
     agreement: QTable
     reliability: QTable
@@ -83,6 +83,9 @@ class Evaluation:
     selection: QTable
     galaxies: QTable
     model: str = ""
+
+    def __repr__(self):
+        return f"<Evaluation: {summary(self)}>"
 
     def tables(self):
         """

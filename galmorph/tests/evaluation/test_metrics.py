@@ -3,7 +3,14 @@ import numpy as np
 import pytest
 
 from galmorph import LabelScheme
-from galmorph.evaluation import binomial_floor, bootstrap_error, metrics_table, rmse
+from galmorph.evaluation import (
+    bias,
+    binomial_floor,
+    bootstrap_error,
+    metrics_table,
+    rmse,
+    scatter,
+)
 
 TWO = LabelScheme("two", outputs=["f_a", "f_b"])
 
@@ -85,3 +92,27 @@ def test_table_of_metrics_of_no_galaxy_has_its_rows():
 def test_labels_of_another_scheme_are_refused():
     with pytest.raises(ValueError, match="candels"):
         metrics_table(np.zeros((3, 2)), np.zeros((3, 2)), "candels")
+
+
+def test_bias_and_scatter_are_pooled_or_by_output_or_by_galaxy():
+    truth, predicted = np.zeros((2, 2)), np.array([[0.1, 0.3], [0.3, np.nan]])
+    assert bias(truth, predicted) == pytest.approx(0.7 / 3)
+    assert bias(truth, predicted, axis=0) == pytest.approx([0.2, 0.3])
+    assert bias(truth, predicted, axis=1) == pytest.approx([0.2, 0.3])
+    assert scatter(truth, predicted, axis=0) == pytest.approx([0.1, 0])
+    assert scatter(truth, predicted, axis=1) == pytest.approx([0.1, 0])
+
+
+def test_errors_of_bias_and_scatter_are_those_of_normal_differences():
+    random = np.random.default_rng(5)
+    difference = random.normal(0, 0.2, (1000, 1))
+    table = metrics_table(np.zeros((1000, 1)), difference, LabelScheme("one", ["f_a"]))
+    assert table["bias_err"][0] == pytest.approx(0.2 / np.sqrt(1000), rel=0.2)
+    assert table["scatter_err"][0] == pytest.approx(0.2 / np.sqrt(2000), rel=0.2)
+
+
+def test_floor_of_the_votes_is_beside_the_rmse():
+    truth = np.array([[0.5, 0.0], [0.5, 1.0]])
+    table = metrics_table(truth, truth, TWO, n_votes=[2, 5])
+    # variances 1/4 and 1/16 for f_a, none for f_b
+    assert table["rmse_floor"] == pytest.approx(np.sqrt([5 / 32, 0, 5 / 64]), abs=1e-12)
