@@ -15,6 +15,7 @@ __all__ = [
     "finite_pairs",
     "mean_of",
     "perfect_columns",
+    "pooled_means",
     "ratio",
     "result_columns",
     "with_errors",
@@ -109,6 +110,15 @@ def ratio(part, whole):
     """A share; NaN, without a warning, of nothing."""
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.where(np.asarray(whole) > 0, part / np.asarray(whole), np.nan)
+
+
+def pooled_means(terms):
+    """Means of terms (n, terms, outputs), NaN left out, of each output and of all."""
+    good = np.isfinite(terms)
+    sums, counts = np.where(good, terms, 0).sum(axis=0), good.sum(axis=0)
+    sums = np.concatenate([sums, sums.sum(axis=1, keepdims=True)], axis=1)
+    counts = np.concatenate([counts, counts.sum(axis=1, keepdims=True)], axis=1)
+    return ratio(sums, counts)
 
 
 def with_errors(names, statistic, *arrays, **options):

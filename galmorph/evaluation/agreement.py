@@ -4,7 +4,6 @@ Whether predictions rise with the truth: in order, in proportion, by class.
 """
 
 import numpy as np
-from scipy.stats import rankdata
 
 from galmorph.evaluation._columns import (
     finite_pairs,
@@ -17,16 +16,32 @@ from galmorph.evaluation.metrics import check_outputs
 __all__ = ["agreement_table", "auc", "calibration_slope", "spearman"]
 
 
-def _by_output(function, truth, predicted):
-    """A number for each output from the galaxies that have both."""
-    truth, predicted = finite_pairs(truth, predicted)
-    good = np.isfinite(truth)
+def _by_output(function, *arrays):
+    """A number for each output from the galaxies that have all; codes are integers."""
+    good = np.isfinite(arrays[0])
     return np.array(
         [
-            function(truth[good[:, i], i], predicted[good[:, i], i])
-            for i in range(truth.shape[1])
+            function(*(array[good[:, i], i] for array in arrays))
+            for i in range(good.shape[1])
         ]
     )
+
+
+def _codes(values):
+    """The place of each value among those of its output, without gaps."""
+    codes = [np.unique(column, return_inverse=True)[1] for column in values.T]
+    return np.stack(codes, axis=1).reshape(values.shape)
+
+
+def _ranks(codes):
+    """
+    Ranks from 1, where equal values share their mean rank.
+
+    The same as `scipy.stats.rankdata` of the values, without sorting them again
+    in each resampling.
+    """
+    counts = np.bincount(codes)
+    return (np.cumsum(counts) - (counts - 1) / 2)[codes]
 
 
 def _slope(x, y):
@@ -34,6 +49,21 @@ def _slope(x, y):
     x = x - x.mean() if x.size else x
     square = (x * x).sum()
     return (x * y).sum() / square if square > 0 else np.nan
+
+
+def _correlation(_, true_codes, codes):
+    t, p = _ranks(true_codes), _ranks(codes)
+    t, p = t - (t.size + 1) / 2, p - (p.size + 1) / 2
+    square = (t * t).sum() * (p * p).sum()
+    return (t * p).sum() / np.sqrt(square) if square > 0 else np.nan
+
+
+def _area(truth, codes, threshold):
+    member = truth > threshold
+    n, n_other = member.sum(), (~member).sum()
+    if not n or not n_other:
+        return np.nan
+    return (_ranks(codes)[member].sum() - n * (n + 1) / 2) / (n * n_other)
 
 
 def spearman(truth, predicted):
@@ -62,12 +92,8 @@ def spearman(truth, predicted):
     >>> spearman([[0.0], [0.1], [0.9]], [[0.3], [0.4], [0.5]]).round(6).tolist()
     [1.0]
     """
-
-    def coefficient(t, p):
-        t, p = rankdata(t), rankdata(p)
-        return np.sign(_slope(t, p)) * np.sqrt(_slope(t, p) * _slope(p, t))
-
-    return _by_output(coefficient, truth, predicted)
+    truth, predicted = finite_pairs(truth, predicted)
+    return _by_output(_correlation, truth, _codes(truth), _codes(predicted))
 
 
 def calibration_slope(truth, predicted):
@@ -103,7 +129,7 @@ def calibration_slope(truth, predicted):
     >>> calibration_slope([[0.2], [0.8]], [[0.0], [1.0]]).round(6).tolist()
     [0.6]
     """
-    return _by_output(lambda t, p: _slope(p, t), truth, predicted)
+    return _by_output(lambda t, p: _slope(p, t), *finite_pairs(truth, predicted))
 
 
 def auc(truth, predicted, threshold=0.5):
@@ -136,15 +162,10 @@ def auc(truth, predicted, threshold=0.5):
     >>> auc([[0], [0], [1], [1]], [[0.1], [0.6], [0.5], [0.9]]).tolist()
     [0.75]
     """
-
-    def area(t, p):
-        member = t > threshold
-        n, n_other = member.sum(), (~member).sum()
-        if not n or not n_other:
-            return np.nan
-        return (rankdata(p)[member].sum() - n * (n + 1) / 2) / (n * n_other)
-
-    return _by_output(area, truth, predicted)
+    truth, predicted = finite_pairs(truth, predicted)
+    return _by_output(
+        lambda t, codes: _area(t, codes, threshold), truth, _codes(predicted)
+    )
 
 
 def agreement_table(
@@ -200,9 +221,17 @@ def agreement_table(
     """
     scheme, truth, predicted = check_outputs(truth, predicted, scheme)
 
-    def statistic(t, p):
-        return np.stack([spearman(t, p), calibration_slope(t, p), auc(t, p, threshold)])
+    def statistic(truth, predicted, true_codes, codes):
+        def numbers(t, p, t_codes, p_codes):
+            return (
+                _correlation(t, t_codes, p_codes),
+                _slope(p, t),
+                _area(t, p_codes, threshold),
+            )
 
+        return _by_output(numbers, truth, predicted, true_codes, codes).T
+
+    codes = _codes(predicted)
     names = ("spearman", "slope", "auc")
     columns = {
         "output": list(scheme.outputs),
@@ -212,10 +241,19 @@ def agreement_table(
             statistic,
             truth,
             predicted,
+            _codes(truth),
+            codes,
             groups=groups,
             n_samples=n_samples,
             seed=seed,
         ),
-        **perfect_columns(names, statistic, truth, predicted, n_votes, seed),
+        **perfect_columns(
+            names,
+            lambda t, p: statistic(t, p, _codes(t), codes),
+            truth,
+            predicted,
+            n_votes,
+            seed,
+        ),
     }
     return result_columns(columns)

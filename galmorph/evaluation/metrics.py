@@ -12,6 +12,7 @@ from galmorph.core import ConfigurationError, get_scheme
 from galmorph.evaluation._columns import (
     finite_pairs,
     mean_of,
+    pooled_means,
     result_columns,
     with_errors,
 )
@@ -180,7 +181,7 @@ def metrics_table(
         **with_errors(
             ("rmse", "bias", "scatter"),
             _rmse_bias_scatter,
-            difference,
+            np.stack([difference, difference**2], axis=1),
             groups=groups,
             n_samples=n_samples,
             seed=seed,
@@ -212,6 +213,7 @@ def with_pooled(statistic, *arrays):
     return np.append(statistic(*arrays, axis=0), statistic(*arrays))
 
 
-def _rmse_bias_scatter(difference):
-    zero = np.zeros_like(difference)
-    return [with_pooled(f, zero, difference) for f in (rmse, bias, scatter)]
+def _rmse_bias_scatter(terms):
+    """From the differences and their squares, as the bootstrap calls it often."""
+    mean, square = pooled_means(terms)
+    return np.sqrt(square), mean, np.sqrt(np.maximum(square - mean**2, 0))

@@ -7,15 +7,15 @@ import numpy as np
 
 from galmorph.core import ConfigurationError
 from galmorph.evaluation._columns import (
-    mean_of,
     perfect_columns,
+    pooled_means,
     ratio,
     result_columns,
     with_errors,
 )
 from galmorph.evaluation.bins import bin_of, cell_sums
 from galmorph.evaluation.bootstrap import bootstrap_error
-from galmorph.evaluation.metrics import check_outputs, with_pooled
+from galmorph.evaluation.metrics import check_outputs
 
 __all__ = ["coverage", "coverage_table", "reliability_table"]
 
@@ -205,31 +205,31 @@ def coverage_table(
     """
     scheme, truth, predicted = check_outputs(truth, predicted, scheme)
 
-    def statistic(pulls):
-        good = np.isfinite(pulls)
-        mean = with_pooled(mean_of, pulls)
-        square = with_pooled(mean_of, np.where(good, pulls**2, np.nan))
-        return np.stack(
-            [
-                with_pooled(lambda p, axis=None: _share_within(p, 1, axis), pulls),
-                with_pooled(lambda p, axis=None: _share_within(p, 2, axis), pulls),
-                mean,
-                np.sqrt(np.maximum(square - mean**2, 0)),
-            ]
-        )
+    def terms(truth, predicted):
+        pulls = _pulls(truth, predicted, errors)
+        within = [
+            np.where(np.isfinite(pulls), np.abs(pulls) <= width, np.nan)
+            for width in (1, 2)
+        ]
+        return np.stack([*within, pulls, pulls**2], axis=1)
 
-    pulls = _pulls(truth, predicted, errors)
-    good = np.isfinite(pulls)
+    def statistic(terms):
+        within_1, within_2, mean, square = pooled_means(terms)
+        spread = np.sqrt(np.maximum(square - mean**2, 0))
+        return np.stack([within_1, within_2, mean, spread])
+
+    of_data = terms(truth, predicted)
+    good = np.isfinite(of_data[:, 0])
     names = ("within_1", "within_2", "pull_mean", "pull_std")
     columns = {
         "output": [*scheme.outputs, "all"],
         "n": [*good.sum(axis=0), good.any(axis=1).sum()],
         **with_errors(
-            names, statistic, pulls, groups=groups, n_samples=n_samples, seed=seed
+            names, statistic, of_data, groups=groups, n_samples=n_samples, seed=seed
         ),
         **perfect_columns(
             names,
-            lambda t, p: statistic(_pulls(t, p, errors)),
+            lambda t, p: statistic(terms(t, p)),
             truth,
             predicted,
             n_votes,

@@ -1,6 +1,7 @@
 # Licensed under a 3-clause BSD style license - see licenses/LICENSE.rst
 import numpy as np
 import pytest
+from astropy.table import QTable
 
 from galmorph.core import ConfigurationError
 from galmorph.evaluation import (
@@ -85,3 +86,16 @@ def test_a_statistic_that_is_sometimes_unknown_still_has_an_error():
         return v[np.isfinite(v)].mean() if np.isfinite(v).any() else np.nan
 
     assert 0 < bootstrap_error(mean, values) < 2
+
+
+def test_floor_of_votes_of_volunteers(real_data):
+    votes = QTable.read(real_data / "gz_ceers_f200w" / "votes.ecsv")
+    outputs = [name for name in votes.colnames if name.startswith("f_")]
+    truth = np.stack([np.asarray(votes[name], float) for name in outputs], axis=1)
+    n_votes = np.tile(np.asarray(votes["total_votes"])[:, None], len(outputs))
+    merging = outputs.index("f_merger_or_disturbed")
+    n_votes[:, merging] = votes["total_votes_merging_question"]
+    assert binomial_floor(truth, n_votes) == pytest.approx(0.0841, abs=5e-5)
+    found = expected_if_perfect(rmse, truth, truth, n_votes)
+    # drawn from the votes themselves, which are a little more certain than people
+    assert found == pytest.approx(0.0841, rel=0.05)
