@@ -196,17 +196,15 @@ def _print(evaluation):
 
 
 def _scheme_of(table):
+    """The outputs that the classifier names; else what looks like fractions."""
     outputs = table.meta.get("galmorph", {}).get("outputs")
     if outputs is None:
-        outputs = [
-            name
-            for name in table.colnames
-            if name.startswith("f_") and f"{name}_err" in table.colnames
-        ]
+        names = [name for name in table.colnames if name.startswith("f_")]
+        outputs = [name for name in names if f"{name}_err" in names] or names
     if not outputs:
         raise CatalogError(
-            "--predictions: found no columns of fractions, such as f_disk with its"
-            f" f_disk_err; the columns are {', '.join(table.colnames)}"
+            "--predictions: found no columns of fractions, such as f_disk; the columns"
+            f" are {', '.join(table.colnames)}"
         )
     return LabelScheme("predictions", outputs)
 

@@ -83,3 +83,23 @@ def test_table_of_errors_goes_to_files(galmorph, files, tmp_path):
     assert code == 0
     metrics = read_table(table)
     assert metrics["bias"][0] == pytest.approx(0.05, abs=0.005)
+
+
+def test_truths_and_predictions_may_be_in_one_table_without_errors(galmorph, tmp_path):
+    table = Table({"row": [3, 5, 8], "true_f_bar": [0.0, 0.5, 1.0]})
+    table["f_bar"] = [0.1, 0.6, 0.9]
+    path = tmp_path / "predictions.ecsv"
+    table.write(path)
+    code, printed, err = galmorph(
+        *("evaluate", path, "--predictions", path, "--id", "row"),
+        *("--label-id", "row", "--label-prefix", "true_f_"),
+    )
+    assert code == 0, err
+    assert "0.100" in printed and "within_1" not in printed
+
+
+def test_table_without_fractions_is_told(galmorph, tmp_path):
+    Table({"id": ["a"], "disk": [0.5]}).write(tmp_path / "table.ecsv")
+    words = ("--predictions", tmp_path / "table.ecsv")
+    code, _, err = galmorph("evaluate", tmp_path / "table.ecsv", *words)
+    assert code == 1 and "no columns of fractions" in err
