@@ -12,19 +12,17 @@ from collections.abc import Iterable, Sized
 
 import numpy as np
 
-from galmorph.core import CatalogError, GalmorphError, MorphFlag
+from galmorph.core import CatalogError
 
 __all__ = [
     "band_axis",
     "check_number",
-    "failed_cutout",
     "is_one_image",
     "join_tables",
     "length",
     "list_failures",
     "pair_up",
     "progress_line",
-    "reason",
     "to_pixels",
 ]
 
@@ -97,37 +95,12 @@ def to_pixels(positions, wcs):
     return pairs.reshape(-1, 2).T
 
 
-def reason(error):
-    """Why an image failed, in one line."""
-    words = " ".join(str(error).split())
-    known = isinstance(error, GalmorphError)
-    return words if known else f"{type(error).__name__}: {words}"
-
-
 def list_failures(failures, ids):
     """Failures of rows as a list for the meta of a table."""
     listed = [{"row": row, "reason": failures[row]} for row in sorted(failures)]
     for failure in listed if ids is not None else ():
         failure["id"] = str(ids[failure["row"]])
     return listed[:MOST_FAILURES]
-
-
-def failed_cutout(bands):
-    """What stands for an image that could not be read."""
-    from galmorph.images import RawCutout
-
-    return RawCutout(
-        data=np.zeros((1, 1) if bands == 1 else (1, 1, bands), np.float32),
-        mask=np.ones((1, 1), bool),
-        rms=None,
-        segmentation=None,
-        label=0,
-        x=np.nan,
-        y=np.nan,
-        origin=(0, 0),
-        flags=int(MorphFlag.FAILED),
-        pixel_scale=np.nan,
-    )
 
 
 def join_tables(tables):

@@ -13,17 +13,16 @@ from galmorph import __version__
 from galmorph._plumbing import (
     band_axis,
     check_number,
-    failed_cutout,
     is_one_image,
     join_tables,
     length,
     list_failures,
     pair_up,
     progress_line,
-    reason,
     to_pixels,
 )
 from galmorph.core import ConfigurationError, ImageError, conf
+from galmorph.core.exceptions import reason
 
 __all__ = ["MorphologyClassifier"]
 
@@ -393,6 +392,8 @@ class MorphologyClassifier:
         return self._preprocessor.cutouts(image, *to_pixels(positions, image.wcs))
 
     def _cutouts_of_many(self, images, positions, pixel_scale, failures):
+        from galmorph.images.cutouts import failed_cutout
+
         pairs = pair_up(images, "positions", positions)
         for row, (image, position) in enumerate(pairs):
             try:

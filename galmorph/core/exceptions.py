@@ -64,3 +64,28 @@ class MissingDependencyError(GalmorphError, ImportError):
 
 class GalmorphWarning(AstropyUserWarning):
     """Something deserves attention but the work went on."""
+
+
+def reason(error):
+    """
+    Why something failed, in one line.
+
+    Parameters
+    ----------
+    error : Exception
+
+    Returns
+    -------
+    reason : str
+        Its message; the name of its type goes before, unless it is one of
+        galmorph's own, whose messages are written to stand alone.
+
+    Examples
+    --------
+    >>> from galmorph.core.exceptions import reason
+    >>> reason(KeyError("SCI"))
+    "KeyError: 'SCI'"
+    """
+    words = " ".join(str(error).split())
+    known = isinstance(error, GalmorphError)
+    return words if known else f"{type(error).__name__}: {words}"

@@ -11,7 +11,7 @@ import numpy as np
 from galmorph.core import ImageError, MorphFlag
 from galmorph.images.nddata import pixel_scale_of
 
-__all__ = ["RawCutout", "cutout_from_image", "extract_cutouts"]
+__all__ = ["RawCutout", "cutout_from_image", "extract_cutouts", "failed_cutout"]
 
 _ROUNDING = 1e-6  # pixels
 
@@ -225,4 +225,38 @@ def _cut(image, x, y, size, segmentation, label):
         flags=0,
         pixel_scale=scale,
         parent=(image, segmentation),
+    )
+
+
+def failed_cutout(bands):
+    """
+    What stands for an image that could not be read.
+
+    Parameters
+    ----------
+    bands : int
+        Number of bands that the others have.
+
+    Returns
+    -------
+    cutout : `RawCutout`
+        One bad pixel, with the flag ``FAILED``.
+
+    Examples
+    --------
+    >>> from galmorph.images.cutouts import failed_cutout
+    >>> failed_cutout(3).data.shape
+    (1, 1, 3)
+    """
+    return RawCutout(
+        data=np.zeros((1, 1) if bands == 1 else (1, 1, bands), np.float32),
+        mask=np.ones((1, 1), bool),
+        rms=None,
+        segmentation=None,
+        label=0,
+        x=np.nan,
+        y=np.nan,
+        origin=(0, 0),
+        flags=int(MorphFlag.FAILED),
+        pixel_scale=np.nan,
     )

@@ -24,6 +24,7 @@ __all__ = [
     "predictions_table",
     "progress_line",
     "run_metrics",
+    "write_arrays",
     "write_json",
 ]
 
@@ -176,6 +177,14 @@ def run_metrics(histories, parts, scores, parameters):
         ),
         "waiting": round(float(np.median([e["waiting"] for e in entries])), 4),
     }
+
+
+def write_arrays(path, arrays):
+    """Write an .npz file that appears when it is complete."""
+    part = path.with_suffix(".part")
+    with open(part, "wb") as file:
+        np.savez(file, **arrays)
+    os.replace(part, path)
 
 
 def write_json(path, content):

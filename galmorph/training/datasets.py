@@ -168,10 +168,16 @@ def as_dataset(data, scheme, *, groups=None, votes=None, test_rows=None):
     test = _column("test_rows", table, test_rows)
     test = None if test is None else np.ma.filled(test, False).astype(bool)
     dataset = Dataset(stamps, labels, groups, votes, test, rows)
+    usable = usable_rows(labels, table)
+    return dataset if usable.all() else dataset.take(usable)
+
+
+def usable_rows(labels, table):
+    """Whether a network can learn from each row: it has a label, and an image."""
     usable = np.isfinite(labels).any(axis=1)
     if "morph_flags" in table.colnames:
         usable &= (np.asarray(table["morph_flags"]) & NOT_CLASSIFIED) == 0
-    return dataset if usable.all() else dataset.take(usable)
+    return usable
 
 
 def _column(name, table, values):

@@ -4,7 +4,6 @@ The ways to labelled stamps: simulations, arrays, cutouts, mosaics.
 """
 
 import json
-import os
 import re
 from dataclasses import replace
 
@@ -12,7 +11,7 @@ import numpy as np
 from astropy.table import QTable, vstack
 
 from galmorph.core import ConfigurationError, GalmorphError, ImageError, get_scheme
-from galmorph.images import NOT_CLASSIFIED, as_nddata
+from galmorph.images import as_nddata
 from galmorph.tables import pixel_positions, read_table, write_table
 from galmorph.training._labels import (
     GROUP,
@@ -22,6 +21,8 @@ from galmorph.training._labels import (
     read_labels,
     with_flags,
 )
+from galmorph.training._records import write_arrays
+from galmorph.training.datasets import usable_rows
 from galmorph.training.stamping import as_stamps, frame_stamps, stamps_of_cutouts
 
 __all__ = ["load"]
@@ -81,10 +82,7 @@ def load(config, folder, resume, say):
         folder.mkdir(parents=True, exist_ok=True)
         write_table(table, listing, overwrite=True)
         # the last to be written: where it is, the table is complete too
-        part = cache.with_suffix(".part")
-        with open(part, "wb") as file:
-            np.savez(file, stamps=stamps, made_from=np.array(made_from))
-        os.replace(part, cache)
+        write_arrays(cache, {"stamps": stamps, "made_from": np.array(made_from)})
     given = {"votes": VOTES, "groups": GROUP, "test_rows": TEST}
     return {
         "data": (stamps, table),
@@ -350,9 +348,7 @@ def _tell(table, config, say):
         say(f"and {len(failures) - _MOST_TOLD} more, which {_TABLE} lists")
     labels = get_scheme(config.scheme).labels(table)
     labelled = np.isfinite(labels).any(axis=1)
-    usable = labelled.copy()
-    if "morph_flags" in table.colnames:
-        usable &= (np.asarray(table["morph_flags"]) & NOT_CLASSIFIED) == 0
+    usable = usable_rows(labels, table)
     if GROUP in table.colnames:
         groups = np.ma.asarray(table[GROUP])
         say(f"{len(np.unique(groups.compressed()))} groups of galaxies stay whole")

@@ -4,14 +4,15 @@ Images of galaxies become stamps with a margin, whatever is wrong with some.
 """
 
 import itertools
-from dataclasses import replace
 
 import numpy as np
 from astropy.nddata import NDData
 from astropy.table import vstack
 
-from galmorph.core import GalmorphError, ImageError, MorphFlag
+from galmorph.core import ImageError, MorphFlag
+from galmorph.core.exceptions import reason
 from galmorph.images import RawCutout, Stamps, as_nddata, cutout_from_image
+from galmorph.images.cutouts import failed_cutout
 from galmorph.images.resampling import resampling_weights
 from galmorph.images.stamps import measurement_table
 
@@ -124,10 +125,10 @@ def stamps_of_cutouts(cutouts, preprocessor, side=None, *, progress=None):
                     f"image: found {_bands(cutout)} bands; others have {bands}"
                 )
             if isinstance(cutout, Exception):
-                failures[done + i] = _reason(cutout)
-                chunk[i] = _failed(bands or 1)
+                failures[done + i] = reason(cutout)
+                chunk[i] = failed_cutout(bands or 1)
         made = preprocessor(chunk)
-        failures |= {done + i: reason for i, reason in made.failures.items()}
+        failures |= {done + i: why for i, why in made.failures.items()}
         parts.append(made)
         done += len(chunk)
         if progress is not None:
@@ -154,19 +155,6 @@ def _with_bands(data, bands):
     if data.shape[3] == bands:
         return data
     return np.zeros((*data.shape[:3], bands), data.dtype)
-
-
-def _failed(bands):
-    """What stands for an image that could not be read."""
-    empty = cutout_from_image(as_nddata(np.zeros((1, 1, bands)), band_axis=-1))
-    return replace(empty, flags=int(MorphFlag.FAILED))
-
-
-def _reason(error):
-    """Why an image failed, in one line."""
-    words = " ".join(str(error).split())
-    known = isinstance(error, GalmorphError)
-    return words if known else f"{type(error).__name__}: {words}"
 
 
 def frame_stamps(images, side, peak):

@@ -14,6 +14,7 @@ import numpy as np
 
 from galmorph.core import ConfigurationError
 from galmorph.evaluation import rmse
+from galmorph.training._records import write_arrays
 from galmorph.training.augmentation import augment
 from galmorph.training.losses import LOSSES, masked_mse, targets
 
@@ -55,10 +56,6 @@ def _optimizer(config, rates):
             super().update_step(gradient, variable, learning_rate)
 
     return Layerwise(**options)
-
-
-def _squared_error(truth, predicted):
-    return masked_mse(truth, predicted)
 
 
 def learning_rate(config, epoch):
@@ -149,7 +146,7 @@ def fit(
     model.compile(
         optimizer=_optimizer(config, rates),
         loss=LOSSES[config.loss],
-        metrics=[_squared_error],
+        metrics=[masked_mse],
         jit_compile=config.jit_compile,
     )
     model.optimizer.build(model.trainable_variables)
@@ -288,12 +285,12 @@ def _one_epoch(model, training, shape, augmentation, config, epoch, spread):
             output_signature=tuple(tf.TensorSpec(a.shape, a.dtype) for a in first),
         )
         fitted = model.fit(data, steps_per_epoch=count, epochs=1, verbose=0)
-        square = fitted.history["_squared_error"][0]
+        square = fitted.history["masked_mse"][0]
     else:
         squares = []
         for stamps, labels in batches():
             scores = model.train_on_batch(stamps, labels, return_dict=True)
-            squares.append(float(scores["_squared_error"]))
+            squares.append(float(scores["masked_mse"]))
             model.reset_metrics()
         square = np.mean(squares)
     return float(np.sqrt(square)), min(count * size, len(order)), waiting
@@ -317,10 +314,7 @@ def _save(path, model, history, best):
     }
     for name, values in groups.items():
         arrays |= {f"{name}/{i}": value for i, value in enumerate(values)}
-    part = path.with_suffix(".part")
-    with open(part, "wb") as file:
-        np.savez(file, **arrays)
-    os.replace(part, path)
+    write_arrays(path, arrays)
 
 
 def _restore(path, model):

@@ -9,7 +9,10 @@ from galmorph.core import ConfigurationError, get_scheme
 from galmorph.visualization.drawing import COLOURS, FADED, INK, TRACK, new_figure
 from galmorph.visualization.plots import (
     finish_figure,
+    label_axes,
+    outputs_of,
     panels,
+    rows_of,
     short_name,
     style_axes,
 )
@@ -87,8 +90,7 @@ def density_figure(truth, predicted, scheme="candels", path=None):
                 color=INK,
                 bbox={"facecolor": "white", "alpha": 0.7, "edgecolor": "none"},
             )
-        panel.set_xlabel("true fraction", fontsize=7, color=INK, labelpad=2)
-        panel.set_ylabel("predicted fraction", fontsize=7, color=INK, labelpad=2)
+        label_axes(panel, "true fraction", "predicted fraction")
     return finish_figure(figure, path, "line: predicted = true")
 
 
@@ -189,10 +191,10 @@ def selection_figure(table, path=None):
     >>> table = selection_table([[0], [1]], [[0.2], [0.7]], bars)
     >>> figure = selection_figure(table)
     """
-    outputs = list(dict.fromkeys(str(name) for name in table["output"]))
+    outputs = outputs_of(table)
     figure, axes = panels(outputs)
     for panel, output in zip(axes, outputs, strict=True):
-        rows = table[np.asarray(table["output"]) == output]
+        rows = rows_of(table, output)
         if len(rows):
             panel.axhline(rows["share"][0], color=FADED, linewidth=0.7, linestyle=":")
         for name, colour in (("completeness", COLOURS[1]), ("purity", COLOURS[0])):

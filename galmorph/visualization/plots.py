@@ -5,9 +5,19 @@ What the diagrams are made of: axes in one style, and panels side by side.
 
 import math
 
+import numpy as np
+
 from galmorph.visualization.drawing import FADED, INK, new_figure, save_figure
 
-__all__ = ["finish_figure", "panels", "short_name", "style_axes"]
+__all__ = [
+    "finish_figure",
+    "label_axes",
+    "outputs_of",
+    "panels",
+    "rows_of",
+    "short_name",
+    "style_axes",
+]
 
 # sizes in inches
 PANEL = 2.15
@@ -54,8 +64,51 @@ def style_axes(axes, title="", xlabel="", ylabel=""):
         colors=FADED, labelcolor=INK, labelsize=6.5, width=0.6, length=2.5, pad=2
     )
     axes.set_title(title, fontsize=8, color=INK, loc="left", fontweight="bold", pad=4)
+    label_axes(axes, xlabel, ylabel)
+
+
+def label_axes(axes, xlabel="", ylabel=""):
+    """
+    Write what is on the axes.
+
+    Parameters
+    ----------
+    axes : `~matplotlib.axes.Axes`
+    xlabel, ylabel : str, optional
+    """
     axes.set_xlabel(xlabel, fontsize=7, color=INK, labelpad=2)
     axes.set_ylabel(ylabel, fontsize=7, color=INK, labelpad=2)
+
+
+def outputs_of(table):
+    """
+    The outputs that a table has rows of, in their order.
+
+    Parameters
+    ----------
+    table : `~astropy.table.Table`
+
+    Returns
+    -------
+    outputs : list of str
+    """
+    return list(dict.fromkeys(str(name) for name in table["output"]))
+
+
+def rows_of(table, output):
+    """
+    The rows of one output.
+
+    Parameters
+    ----------
+    table : `~astropy.table.Table`
+    output : str
+
+    Returns
+    -------
+    rows : `~astropy.table.Table`
+    """
+    return table[np.asarray(table["output"]) == output]
 
 
 def panels(names, columns=3, height=PANEL):

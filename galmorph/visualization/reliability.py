@@ -8,7 +8,10 @@ import numpy as np
 from galmorph.visualization.drawing import COLOURS, FADED, INK, TRACK, new_figure
 from galmorph.visualization.plots import (
     finish_figure,
+    label_axes,
+    outputs_of,
     panels,
+    rows_of,
     short_name,
     style_axes,
 )
@@ -51,13 +54,13 @@ def bins_figure(table, xlabel="true fraction", path=None):
     >>> table = binned_metrics([[0.0], [1.0]], [[0.1], [0.8]], [20, 24], bars)
     >>> figure = bins_figure(table, "magnitude")
     """
-    outputs = _outputs(table)
+    outputs = outputs_of(table)
     figure, axes = panels(outputs, height=1.7)
     unit = getattr(table["mean"], "unit", None)
     label = xlabel + (f" [{unit}]" if unit is not None and str(unit) else "")
     limit = _limit(table)
     for panel, output in zip(axes, outputs, strict=True):
-        rows = _rows(table, output)
+        rows = rows_of(table, output)
         x, bias, scatter, error = _plain(rows, "mean", "bias", "scatter", "bias_err")
         panel.axhline(0, color=FADED, linewidth=0.6)
         panel.fill_between(
@@ -69,8 +72,7 @@ def bins_figure(table, xlabel="true fraction", path=None):
             for y in (best - width, best + width):
                 panel.plot(x, y, color=COLOURS[0], linewidth=0.7, linestyle="--")
         panel.set_ylim(-limit, limit)
-        panel.set_xlabel(label, fontsize=7, color=INK, labelpad=2)
-        panel.set_ylabel("predicted - true", fontsize=7, color=INK, labelpad=2)
+        label_axes(panel, label, "predicted - true")
     note = "points: bias with its error    band: bias ± scatter"
     if "bias_perfect" in table.colnames:
         note += "    dashes: the same of a perfect model"
@@ -107,10 +109,10 @@ def reliability_figure(table, path=None):
     >>> bars = LabelScheme("bars", outputs=["f_bar"])
     >>> figure = reliability_figure(reliability_table([[0.0]], [[0.1]], bars))
     """
-    outputs = _outputs(table)
+    outputs = outputs_of(table)
     figure, axes = panels(outputs)
     for panel, output in zip(axes, outputs, strict=True):
-        rows = _rows(table, output)
+        rows = rows_of(table, output)
         low, high, n = _plain(rows, "low", "high", "n")
         predicted, true, error = _plain(rows, "predicted", "true", "true_err")
         height = 0.3 * n / max(n.max(initial=0), 1)
@@ -119,8 +121,7 @@ def reliability_figure(table, path=None):
         panel.errorbar(predicted, true, error, color=COLOURS[1], **_POINTS)
         panel.set_xlim(0, 1)
         panel.set_ylim(0, 1)
-        panel.set_xlabel("predicted fraction", fontsize=7, color=INK, labelpad=2)
-        panel.set_ylabel("mean true fraction", fontsize=7, color=INK, labelpad=2)
+        label_axes(panel, "predicted fraction", "mean true fraction")
     note = "line: calibrated    grey: number of galaxies"
     return finish_figure(figure, path, note)
 
@@ -199,14 +200,6 @@ _POINTS = {
     "elinewidth": 0.8,
     "capsize": 0,
 }
-
-
-def _outputs(table):
-    return list(dict.fromkeys(str(name) for name in table["output"]))
-
-
-def _rows(table, output):
-    return table[np.asarray(table["output"]) == output]
 
 
 def _plain(table, *names):
