@@ -26,11 +26,11 @@ from astropy.table import Table, vstack
 from galmorph import LabelScheme, Preprocessor
 from galmorph.core import CANDELS
 from galmorph.evaluation import binomial_floor, bootstrap_error, rmse
-from galmorph.images.resampling import resampling_weights
 from galmorph.models import Predictor, load_bundle
 from galmorph.simulation import simulate_stamps
 from galmorph.tables import read_table, write_table
 from galmorph.training import Augmentation, train
+from galmorph.training.stamping import frame_stamps
 
 NOTHING = Augmentation(
     rotation=False, flip=False, shift=0, zoom=1, noise=0, brightness=0
@@ -84,10 +84,7 @@ class GalaxyZoo:
     def stamps(self, shape):
         # all of the image, with a little beyond what the smaller networks see
         side = 53 if shape == 45 else shape
-        n = self.images.shape[1]
-        weights = resampling_weights(n, (n - 1) / 2, n, side)
-        weights /= weights.sum(axis=1, keepdims=True)
-        stamps = weights @ self.images.astype(np.float32) @ weights.T
+        stamps = frame_stamps(self.images[..., None], side, 5.0).data[..., 0]
         # the stretch gave each its own sky level and contrast; the reference
         # network, whose first weights are small, needs values of some size
         stamps -= stamps.mean(axis=(1, 2), keepdims=True)
