@@ -38,8 +38,14 @@ NOTHING = Augmentation(
 MOVED = Augmentation(shift=3.0, zoom=1.1, noise=0, brightness=0)
 BRIGHTER = Augmentation(shift=3.0, zoom=1.1, noise=0, brightness=0.2)
 
-SLOW = {"learning_rate": 3e-4, "loss": "mse", "batch_size": 32}
-HC15 = {"architecture": "hc15", "shape": 45, "augmentation": NOTHING, **SLOW}
+HC15 = {
+    "architecture": "hc15",
+    "shape": 45,
+    "augmentation": NOTHING,
+    "learning_rate": 4.5e-4,
+    "loss": "mse",
+    "batch_size": 64,
+}
 # each row changes what it names; the averages need no training of their own
 ROWS = {
     "dense ANN": {**HC15, "architecture": "dense_ann"},
@@ -139,7 +145,7 @@ def unit(bed, row, seed, fold, stamps, out):
             test_rows=bed.test_rows(fold),
             preprocessor=Preprocessor(shape=shape),
             epochs=bed.epochs[settings["architecture"]],
-            patience=15,
+            patience=20,
             seed=seed,
             resume=folder.exists(),
             **settings,
