@@ -154,7 +154,7 @@ def unit(bed, row, seed, fold, stamps, out):
         rows = np.asarray(found["row"])
         first = (stamps.shape[1] - shape) // 2
         seen = stamps[rows, first : first + shape, first : first + shape]
-        viewed, _ = Predictor(load_bundle(result.bundle), views=8).predict(
+        viewed, _, _ = Predictor(load_bundle(result.bundle), views=8).predict(
             seen.reshape(len(rows), shape, shape, -1)
         )
         history = result.history

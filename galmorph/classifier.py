@@ -418,10 +418,12 @@ class MorphologyClassifier:
             yield self._preprocessor(batch)
 
     def _predict(self, stamps):
-        """Fractions and errors of stamps, NaN where there is nothing to classify."""
-        shape = (len(stamps), self.scheme.n_outputs)
-        fractions = np.full(shape, np.nan, np.float32)
-        errors = np.full(shape, np.nan, np.float32)
+        """What the model says of stamps, NaN where there is nothing to classify."""
+        n = len(stamps)
+        found = [
+            np.full(shape, np.nan, np.float32)
+            for shape in ((n, self.scheme.n_outputs), (n, self.scheme.n_outputs), n)
+        ]
         usable = stamps.usable
         if usable.any():
             if self._predictor is None:
@@ -430,33 +432,35 @@ class MorphologyClassifier:
                 self._predictor = Predictor(
                     self._bundle, views=self._views, device=self._device
                 )
-            fractions[usable], errors[usable] = self._predictor.predict(
-                stamps.data[usable]
-            )
-        return fractions, errors
+            predicted = self._predictor.predict(stamps.data[usable])
+            for values, new in zip(found, predicted, strict=True):
+                values[usable] = new
+        return found
 
     def _classify(self, cutouts, failures, *, ids=None, total=None, progress=False):
         from galmorph.tables import result_table
 
-        fractions, errors, flags, measurements = [], [], [], []
+        predictions, flags, measurements, done = [], [], [], 0
         with progress_line(progress, total) as advance:
             for stamps in self._batches(cutouts):
-                predicted, spread = self._predict(stamps)
-                first = sum(map(len, fractions))
+                predictions.append(self._predict(stamps))
                 for row, why in stamps.failures.items():
-                    failures.setdefault(first + row, " ".join(why.split()))
-                fractions.append(predicted)
-                errors.append(spread)
+                    failures.setdefault(done + row, " ".join(why.split()))
                 flags.append(stamps.flags)
                 measurements.append(stamps.measurements)
-                advance(len(predicted))
+                advance(len(stamps))
+                done += len(stamps)
         flags = np.concatenate(flags)
         if ids is not None:
             check_number("ids", ids, len(flags))
+        fractions, errors, distances = map(
+            np.concatenate, zip(*predictions, strict=True)
+        )
         return result_table(
-            np.concatenate(fractions),
-            np.concatenate(errors),
+            fractions,
+            errors,
             flags,
+            distances=distances,
             scheme=self.scheme,
             ids=ids,
             measurements=join_tables(measurements),

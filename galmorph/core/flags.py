@@ -97,6 +97,11 @@ FLAGS = tuple(
                 "neighbour",
                 "A neighbour that is brighter than the target lies within the stamp.",
             ),
+            (
+                "out_of_domain",
+                "The image is unlike those that the model learned from"
+                " (morph_domain_distance above 1); do not rely on the fractions.",
+            ),
         ]
     )
 )

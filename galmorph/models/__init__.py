@@ -11,6 +11,7 @@ import importlib
 
 _PUBLIC = {
     "DecisionTree": "layers",
+    "Domain": "domain",
     "GroupConv2D": "symmetry",
     "GroupPooling": "symmetry",
     "JoinedParts": "symmetry",
@@ -19,6 +20,7 @@ _PUBLIC = {
     "ModelEntry": "registry",
     "ModelReport": "registry",
     "Parts": "symmetry",
+    "Prediction": "inference",
     "Predictor": "inference",
     "architectures": "networks",
     "build": "networks",

@@ -27,7 +27,10 @@ _KEYS = {
     "views": int,
     "calibration": (dict, type(None)),
     "training": (dict, type(None)),
+    "domain": (dict, type(None)),
 }
+# keys that bundles of earlier versions have not
+_LATER = {"domain": None}
 
 
 def check_config(config, where):
@@ -62,6 +65,8 @@ def check_config(config, where):
             f" which reads format {FORMAT}; upgrade galmorph:"
             " python -m pip install --upgrade astro-galmorph"
         )
+    for key, value in _LATER.items():
+        config.setdefault(key, value)
     if set(config) != set(_KEYS):
         refuse(
             f"missing keys: {sorted(set(_KEYS) - set(config))}, unknown keys:"
@@ -90,13 +95,10 @@ def check_config(config, where):
     if not config["members"]:
         refuse("members: there are none")
     for member in config["members"]:
-        if (
-            not isinstance(member, dict)
-            or set(member) != {"file", "sha256"}
-            or not is_name(member["file"])
-            or not member["file"].endswith(".weights.h5")
-        ):
+        if not _is_file(member, ".weights.h5"):
             refuse(f"members: found {member!r}")
+    if config["domain"] is not None and not _is_file(config["domain"], ".domain.h5"):
+        refuse(f"domain: found {config['domain']!r}")
     if len({member["file"] for member in config["members"]}) != len(config["members"]):
         refuse("members: a file is named more than once")
     if config["calibration"] is not None:
@@ -104,6 +106,15 @@ def check_config(config, where):
         if why:
             refuse(f"calibration: {why}")
     return scheme
+
+
+def _is_file(entry, suffix):
+    return (
+        isinstance(entry, dict)
+        and set(entry) == {"file", "sha256"}
+        and is_name(entry["file"])
+        and entry["file"].endswith(suffix)
+    )
 
 
 def is_name(name):

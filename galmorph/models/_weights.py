@@ -9,7 +9,13 @@ import numpy as np
 
 from galmorph.core import BundleError
 
-__all__ = ["named_weights", "read_weights", "write_weights"]
+__all__ = [
+    "named_weights",
+    "read_arrays",
+    "read_weights",
+    "write_arrays",
+    "write_weights",
+]
 
 
 def named_weights(model):
@@ -77,8 +83,6 @@ def write_weights(model, like, dtype):
     BundleError
         If names or shapes differ, or if a weight is not finite or too large.
     """
-    import h5py
-
     if dtype not in ("float16", "float32"):
         raise BundleError(
             f"weights_dtype: expected 'float16' or 'float32', found {dtype!r}"
@@ -91,10 +95,35 @@ def write_weights(model, like, dtype):
         raise BundleError(
             f"models: not a network of the architecture {like.name!r}: {error}"
         ) from error
+    return write_arrays({name: weights[name].numpy() for name in weights}, dtype)
+
+
+def write_arrays(arrays, dtype):
+    """
+    Arrays as an HDF5 file.
+
+    Parameters
+    ----------
+    arrays : dict of array_like
+        By name; ``/`` in a name makes a group.
+    dtype : {'float16', 'float32'}
+        Precision in the file.
+
+    Returns
+    -------
+    content : bytes
+
+    Raises
+    ------
+    BundleError
+        If a value is not finite or too large.
+    """
+    import h5py
+
     buffer = io.BytesIO()
     with h5py.File(buffer, "w", libver=("earliest", "v110")) as file:
-        for name in sorted(weights):
-            values = np.asarray(weights[name].numpy(), dtype=np.float32)
+        for name in sorted(arrays):
+            values = np.asarray(arrays[name], dtype=np.float32)
             with np.errstate(over="ignore"):
                 values = values.astype(dtype)
             if not np.isfinite(values).all():
@@ -123,23 +152,49 @@ def read_weights(content, model):
     BundleError
         If it is no such file, or if names, shapes or types differ.
     """
+    weights = named_weights(model)
+    shapes = {name: weight.shape for name, weight in weights.items()}
+    for name, values in read_arrays(content, shapes).items():
+        weights[name].assign(values)
+
+
+def read_arrays(content, shapes=None):
+    """
+    Arrays of an HDF5 file.
+
+    Parameters
+    ----------
+    content : bytes
+        The file.
+    shapes : dict of tuple, optional
+        The names and shapes that it must have.
+
+    Returns
+    -------
+    arrays : dict of `~numpy.ndarray`
+        By name, float32.
+
+    Raises
+    ------
+    BundleError
+        If it is no such file, or if names, shapes or types differ.
+    """
     import h5py
 
-    weights = named_weights(model)
+    arrays = {}
     try:
         with h5py.File(io.BytesIO(content), "r") as file:
             datasets = dict(_datasets(file))
-            _check_same(
-                {name: dataset.shape for name, dataset in datasets.items()},
-                {name: weight.shape for name, weight in weights.items()},
-            )
+            if shapes is not None:
+                found = {name: dataset.shape for name, dataset in datasets.items()}
+                _check_same(found, shapes)
             for name, dataset in datasets.items():
-                values = dataset[()].astype(np.float32)
-                if not np.isfinite(values).all():
+                arrays[name] = dataset[()].astype(np.float32)
+                if not np.isfinite(arrays[name]).all():
                     raise BundleError(f"weight {name!r} is not finite")
-                weights[name].assign(values)
     except (OSError, RuntimeError, KeyError) as error:
         raise BundleError(f"cannot be read as HDF5: {error}") from error
+    return arrays
 
 
 def _datasets(group, prefix=""):

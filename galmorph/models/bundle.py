@@ -23,10 +23,12 @@ from galmorph.models._files import (
     write_files,
 )
 from galmorph.models._weights import read_weights, write_weights
+from galmorph.models.domain import Domain
 
 __all__ = ["ModelBundle", "copy_bundle", "load_bundle", "save_bundle"]
 
 CARD = "card.md"
+DOMAIN = "member-0.domain.h5"
 
 
 @dataclass
@@ -87,6 +89,18 @@ class ModelBundle:
         """Number of networks of the ensemble."""
         return len(self.config["members"])
 
+    @property
+    def domain(self):
+        """The `Domain` of the first member, or `None`."""
+        if self.config["domain"] is None:
+            return None
+        content = self._read(self.config["domain"])
+        try:
+            return Domain.from_bytes(content)
+        except BundleError as error:
+            file = self.config["domain"]["file"]
+            raise BundleError(f"{self.path}: {file}: {error}") from error
+
     def models(self):
         """
         The networks with their weights; built once.
@@ -107,17 +121,22 @@ class ModelBundle:
             ]
         return self._models
 
+    def _read(self, entry):
+        content = read_file(self.path, entry["file"])
+        if hashlib.sha256(content).hexdigest() != entry["sha256"]:
+            raise BundleError(
+                f"{self.path}: {entry['file']} changed since it was loaded"
+            )
+        return content
+
     def _model(self, number, member):
-        file = member["file"]
-        content = read_file(self.path, file)
-        if hashlib.sha256(content).hexdigest() != member["sha256"]:
-            raise BundleError(f"{self.path}: {file} changed since it was loaded")
+        content = self._read(member)
         model = _build(self.config["architecture"], self.scheme, self.path)
         model.name = f"{model.name}_{number}"
         try:
             read_weights(content, model)
         except BundleError as error:
-            raise BundleError(f"{self.path}: {file}: {error}") from error
+            raise BundleError(f"{self.path}: {member['file']}: {error}") from error
         return model
 
 
@@ -138,6 +157,10 @@ def _build(architecture, scheme, where):
         ) from error
 
 
+def _entry(file, content):
+    return {"file": file, "sha256": hashlib.sha256(content).hexdigest()}
+
+
 def save_bundle(
     path,
     models,
@@ -152,6 +175,7 @@ def save_bundle(
     views=1,
     calibration=None,
     training=None,
+    domain=None,
     weights_dtype="float16",
     overwrite=False,
 ):
@@ -188,6 +212,8 @@ def save_bundle(
         residuals at each predicted fraction.
     training : dict, optional
         How it was trained, for the record.
+    domain : `Domain`, optional
+        What the first network made of the galaxies that it learned from.
     weights_dtype : {'float16', 'float32'}, optional
         Precision of the weights in the file. Half precision halves the size.
     overwrite : bool, optional
@@ -233,14 +259,17 @@ def save_bundle(
         "views": views,
         "calibration": calibration,
         "training": training,
+        "domain": None,
     }
     like = _build(config["architecture"], scheme, "architecture")
     files = {}
     for number, model in enumerate(models):
         file = f"member-{number}.weights.h5"
         files[file] = write_weights(model, like, weights_dtype)
-        digest = hashlib.sha256(files[file]).hexdigest()
-        config["members"].append({"file": file, "sha256": digest})
+        config["members"].append(_entry(file, files[file]))
+    if domain is not None:
+        files[DOMAIN] = domain.to_bytes()
+        config["domain"] = _entry(DOMAIN, files[DOMAIN])
     try:
         text = json.dumps(config, indent=1, sort_keys=True, allow_nan=False)
     except (TypeError, ValueError) as error:
@@ -287,18 +316,21 @@ def load_bundle(path):
             raise
         raise BundleError(f"{path}: {CONFIG} or {CARD} is damaged: {error}") from error
     scheme = check_config(config, path)
-    expected = {CONFIG, CARD, *(member["file"] for member in config["members"])}
+    entries = [*config["members"]]
+    if config["domain"] is not None:
+        entries.append(config["domain"])
+    expected = {CONFIG, CARD, *(entry["file"] for entry in entries)}
     if set(names) != expected:
         raise BundleError(
             f"{path}: missing files: {sorted(expected - set(names))}, files that do"
             f" not belong to it: {sorted(set(names) - expected)}"
         )
     digests = {name: digest_of(path, name) for name in names}
-    for member in config["members"]:
-        if digests[member["file"]] != member["sha256"]:
+    for entry in entries:
+        if digests[entry["file"]] != entry["sha256"]:
             raise BundleError(
-                f"{path}: {member['file']} is damaged: its SHA-256 is"
-                f" {digests[member['file']]}, not {member['sha256']}; get the bundle"
+                f"{path}: {entry['file']} is damaged: its SHA-256 is"
+                f" {digests[entry['file']]}, not {entry['sha256']}; get the bundle"
                 " again"
             )
     if path.is_dir():

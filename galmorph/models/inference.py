@@ -4,17 +4,40 @@ Prediction: members of an ensemble and views of a stamp averaged, with errors.
 """
 
 import contextlib
+from typing import NamedTuple
 
 import numpy as np
 
 from galmorph.core import ConfigurationError
 from galmorph.models._keras import keras
+from galmorph.models.domain import with_features
 from galmorph.models.layers import MOST_VIEWS, views
 
-__all__ = ["BATCH", "Predictor"]
+__all__ = ["BATCH", "Prediction", "Predictor"]
 
 BATCH = 64
 """Most stamps, times views, that a network is given at a time."""
+
+
+class Prediction(NamedTuple):
+    """
+    What `Predictor` says of n stamps.
+
+    Parameters
+    ----------
+    fractions, errors : `~numpy.ndarray`
+        Two arrays of shape (n, outputs), float32. The error is the square
+        root of the squared spread over members and views, plus the squared
+        scatter of the calibration at the predicted fraction; NaN where
+        there is neither.
+    distances : `~numpy.ndarray`
+        How unlike the training images the stamps are, see `Domain`; shape (n,),
+        float32, NaN where the model does not know.
+    """
+
+    fractions: np.ndarray
+    errors: np.ndarray
+    distances: np.ndarray
 
 
 class Predictor:
@@ -49,7 +72,7 @@ class Predictor:
     --------
     >>> from galmorph.models import Predictor, fetch_model, load_bundle
     >>> predictor = Predictor(load_bundle(fetch_model()))  # doctest: +SKIP
-    >>> fractions, errors = predictor.predict(stamps)  # doctest: +SKIP
+    >>> fractions, errors, distances = predictor.predict(stamps)  # doctest: +SKIP
     """
 
     def __init__(self, bundle, *, views=None, device=None):
@@ -73,6 +96,7 @@ class Predictor:
             _check_device(device)
         with self._on_device():
             self._models = bundle.models()
+            self._domain = bundle.domain
             self._function = self._compiled()
 
     def _on_device(self):
@@ -81,18 +105,28 @@ class Predictor:
         return keras.device(self._device)
 
     def _compiled(self):
-        """Function of a batch that gives (members * views, rows, outputs)."""
+        """Function of a batch: (members * views, rows, outputs) and distances."""
+        ops = keras.ops
+        first, *others = self._models
+        if self._domain is not None:
+            first = with_features(first)
 
         def function(stamps):
             images = views(stamps, self._views)
-            images = keras.ops.reshape(images, (-1, *self._shape))
+            images = ops.reshape(images, (-1, *self._shape))
+            found = first(images, training=False)
+            distances = ops.full((self._rows,), np.nan)
+            if self._domain is not None:
+                found, features = found
+                away = ops.cast(features, "float32") - self._domain.mean
+                away = ops.square(ops.matmul(away, self._domain.directions))
+                distances = ops.sqrt(ops.sum(away, axis=1))
+                distances = ops.reshape(distances, (self._views, self._rows))
+                distances = ops.mean(distances, axis=0)
+            found = [found, *(model(images, training=False) for model in others)]
             shape = (self._views, self._rows, self._n_outputs)
-            return keras.ops.concatenate(
-                [
-                    keras.ops.reshape(model(images, training=False), shape)
-                    for model in self._models
-                ]
-            )
+            found = ops.concatenate([ops.reshape(each, shape) for each in found])
+            return found, distances
 
         if keras.backend.backend() != "tensorflow":
             return function
@@ -104,13 +138,12 @@ class Predictor:
         )
 
     def _call(self, batch):
-        return keras.ops.convert_to_numpy(
-            self._function(keras.ops.convert_to_tensor(batch))
-        )
+        found = self._function(keras.ops.convert_to_tensor(batch))
+        return [keras.ops.convert_to_numpy(each) for each in found]
 
     def predict(self, stamps):
         """
-        Fractions of votes and their errors.
+        Fractions of votes, their errors, and how unusual the stamps are.
 
         Parameters
         ----------
@@ -120,11 +153,8 @@ class Predictor:
 
         Returns
         -------
-        fractions, errors : `~numpy.ndarray`
-            Two arrays of shape (n, outputs), float32. The error is the square
-            root of the squared spread over members and views, plus the squared
-            scatter of the calibration at the predicted fraction; NaN where
-            there is neither. Rows with a pixel that is not finite are NaN.
+        prediction : `Prediction`
+            Rows with a pixel that is not finite are NaN.
 
         Raises
         ------
@@ -144,17 +174,20 @@ class Predictor:
             )
         fractions = np.full((len(stamps), self._n_outputs), np.nan, np.float32)
         errors = fractions.copy()
+        distances = fractions[:, 0].copy()
         for first in range(0, len(stamps), self._rows):
             part = stamps[first : first + self._rows].astype(np.float32)
             batch = np.zeros((self._rows, *self._shape), np.float32)
             good = np.isfinite(part).all(axis=(1, 2, 3))
             batch[: len(part)][good] = part[good]
             with self._on_device():
-                predicted = self._call(batch)[:, : len(part)][:, good]
+                predicted, away = self._call(batch)
+            predicted = predicted[:, : len(part)][:, good]
             rows = first + np.flatnonzero(good)
+            distances[rows] = away[: len(part)][good]
             fractions[rows] = predicted.mean(axis=0)
             errors[rows] = self._errors(fractions[rows], predicted)
-        return fractions, errors
+        return Prediction(fractions, errors, distances)
 
     def _errors(self, fractions, predicted):
         if len(predicted) == 1 and self._calibration is None:

@@ -10,7 +10,7 @@ import numpy as np
 from astropy.table import Column, QTable
 from astropy.utils.exceptions import AstropyWarning
 
-from galmorph.core import CANDELS, CatalogError, get_scheme
+from galmorph.core import CANDELS, CatalogError, MorphFlag, get_scheme
 
 __all__ = ["CLASSES", "annotate_table", "dominant_class", "result_table"]
 
@@ -32,7 +32,15 @@ _LONGEST = max(len(name) for name in CLASSES)
 
 
 def result_table(
-    fractions, errors, flags, *, scheme, ids=None, measurements=None, meta=None
+    fractions,
+    errors,
+    flags,
+    *,
+    scheme,
+    distances=None,
+    ids=None,
+    measurements=None,
+    meta=None,
 ):
     """
     Make the table of results.
@@ -46,6 +54,9 @@ def result_table(
         Quality bits of shape (rows,), see `~galmorph.core.FLAGS`.
     scheme : `~galmorph.core.LabelScheme` or str
         What the outputs mean.
+    distances : array_like, optional
+        How unlike the training images each is, of shape (rows,): above 1 it gets
+        the flag ``out_of_domain``. NaN or masked where this is not known.
     ids : sequence, optional
         Names of the galaxies.
     measurements : `~astropy.table.QTable`, optional
@@ -58,7 +69,8 @@ def result_table(
     table : `~astropy.table.QTable`
         ``id`` (if given), the fractions, their errors (float32, NaN where not
         classified), ``morph_class`` (see `dominant_class`; empty where not
-        classified), ``morph_flags`` (int32), then the measurements.
+        classified), ``morph_flags`` (int32), ``morph_domain_distance`` (float32),
+        then the measurements.
 
     Raises
     ------
@@ -79,7 +91,15 @@ def result_table(
     """
     scheme = get_scheme(scheme)
     fractions, errors = _float32(fractions), _float32(errors)
-    flags = np.asarray(flags, dtype=np.int32)
+    flags = np.array(flags, dtype=np.int32)
+    distances = _float32(
+        np.full(flags.shape, np.nan) if distances is None else distances
+    )
+    if distances.shape != flags.shape:
+        raise CatalogError(
+            f"distances: found the shape {distances.shape} for {flags.size} flags"
+        )
+    flags[distances > 1] |= MorphFlag.OUT_OF_DOMAIN
     expected = (flags.size, scheme.n_outputs)
     for name, values in (("fractions", fractions), ("errors", errors)):
         if values.shape != expected:
@@ -101,6 +121,10 @@ def result_table(
     )
     table["morph_flags"] = Column(
         flags, description="Quality bits, see galmorph.decode_flags"
+    )
+    table["morph_domain_distance"] = Column(
+        distances,
+        description="Distance from the training images; above 1 unlike them",
     )
     if measurements is not None:
         if len(measurements) != flags.size:

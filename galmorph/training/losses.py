@@ -41,7 +41,11 @@ def targets(labels, votes=None):
 
 
 def _split(truth, predicted):
+    from galmorph.models._keras import keras
+
     outputs = predicted.shape[-1]
+    # under torch, Keras hands over what it was given
+    truth = keras.ops.convert_to_tensor(truth)
     return truth[..., :outputs], truth[..., outputs:]
 
 

@@ -7,10 +7,11 @@ import numpy as np
 
 from galmorph.core import ConfigurationError
 from galmorph.images import Preprocessor
+from galmorph.training.augmentation import augment
 from galmorph.training.devices import several_devices
 from galmorph.training.trainer import fit, predict
 
-__all__ = ["Start", "built", "is_large", "predictions", "train_member"]
+__all__ = ["Start", "built", "domain_of", "is_large", "predictions", "train_member"]
 
 
 class Start:
@@ -127,6 +128,20 @@ def predictions(models, dataset, parts, members, views):
     rows = parts["validation"]
     predicted["validation"] = total[rows] / count[rows]
     return predicted
+
+
+def domain_of(model, dataset, rows, held_out):
+    """The `~galmorph.models.Domain` of a network, or `None` for too few galaxies."""
+    from galmorph.models.domain import features_of, fit_domain
+
+    return fit_domain(
+        *(
+            features_of(
+                model, augment(dataset.stamps[part], model.input_shape[1], None, None)
+            )
+            for part in (rows, held_out)
+        )
+    )
 
 
 def _round_to_half(model):

@@ -28,6 +28,7 @@ from galmorph.training.datasets import as_dataset, split
 from galmorph.training.members import (
     Start,
     built,
+    domain_of,
     is_large,
     predictions,
     train_member,
@@ -279,6 +280,7 @@ def train(
             dataset.labels[parts["validation"]], predicted["validation"], scheme
         ),
         training={key: settings[key] for key in ("data", "training", "augmentation")},
+        domain=domain_of(models[0], dataset, *members[0]),
         views=training.views,
         weights_dtype="float16" if is_large(models[0]) else "float32",
         overwrite=True,

@@ -33,6 +33,7 @@ def test_values_are_those_of_written_catalogues():
         "low_snr": 512,
         "unresolved": 1024,
         "neighbour": 2048,
+        "out_of_domain": 4096,
     }
 
 
@@ -65,9 +66,9 @@ def test_masked_values_have_no_names():
     assert decode_flags(column) == [[], ["outside_image"]]
 
 
-@pytest.mark.parametrize("wrong", [-1, 4096, [1, 1 << 20]])
+@pytest.mark.parametrize("wrong", [-1, 8192, [1, 1 << 20]])
 def test_undefined_bits_are_refused(wrong):
-    with pytest.raises(ValueError, match="outside of 0..4095"):
+    with pytest.raises(ValueError, match="outside of 0..8191"):
         decode_flags(wrong)
 
 

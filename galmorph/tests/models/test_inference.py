@@ -29,7 +29,7 @@ def direct(bundle, stamps, n_views=1):
 @pytest.mark.parametrize(("members", "n_views"), [(1, 1), (3, 1), (1, 8), (2, 5)])
 def test_members_and_views_are_averaged(make_bundle, stamps, members, n_views):
     bundle = make_bundle(members=members, weights_dtype="float32")
-    fractions, errors = Predictor(bundle, views=n_views).predict(stamps)
+    fractions, errors, _ = Predictor(bundle, views=n_views).predict(stamps)
     expected = direct(bundle, stamps, n_views)
     assert fractions.shape == errors.shape == (70, 5)
     assert fractions.dtype == errors.dtype == np.float32
@@ -43,7 +43,7 @@ def test_members_and_views_are_averaged(make_bundle, stamps, members, n_views):
 
 def test_number_of_views_is_the_bundles_unless_given(make_bundle, stamps):
     bundle = make_bundle(views=8)
-    fractions, _ = Predictor(bundle).predict(stamps)
+    fractions, _, _ = Predictor(bundle).predict(stamps)
     np.testing.assert_array_equal(
         fractions, Predictor(bundle, views=8).predict(stamps)[0]
     )
@@ -52,7 +52,7 @@ def test_number_of_views_is_the_bundles_unless_given(make_bundle, stamps):
 
 def test_eight_views_make_the_result_independent_of_orientation(make_bundle, stamps):
     predictor = Predictor(make_bundle(), views=8)
-    expected, errors = predictor.predict(stamps)
+    expected, errors, _ = predictor.predict(stamps)
     for turned in (np.rot90(stamps, axes=(1, 2)), stamps[:, ::-1]):
         found = predictor.predict(turned)
         np.testing.assert_allclose(found[0], expected, atol=ROUNDING)
@@ -63,7 +63,7 @@ def test_calibration_is_added_to_the_spread(make_bundle, stamps):
     scatter = {name: [0.1, 0.1 + 0.1 * i] for i, name in enumerate(CANDELS.outputs)}
     calibration = {"fraction": [0.2, 0.8], "error": scatter}
     bundle = make_bundle(members=2, calibration=calibration, weights_dtype="float32")
-    fractions, errors = Predictor(bundle).predict(stamps)
+    fractions, errors, _ = Predictor(bundle).predict(stamps)
     part = np.clip((fractions - 0.2) / 0.6, 0, 1)
     residuals = 0.1 + 0.1 * np.arange(5) * part
     spread = direct(bundle, stamps).std(axis=0)
@@ -72,7 +72,7 @@ def test_calibration_is_added_to_the_spread(make_bundle, stamps):
 
 def test_calibration_alone_gives_errors(make_bundle, stamps):
     calibration = {"fraction": [0.0], "error": dict.fromkeys(CANDELS.outputs, [0.25])}
-    _, errors = Predictor(make_bundle(calibration=calibration)).predict(stamps)
+    _, errors, _ = Predictor(make_bundle(calibration=calibration)).predict(stamps)
     np.testing.assert_array_equal(errors, np.float32(0.25))
 
 
@@ -102,7 +102,7 @@ def test_a_row_does_not_depend_on_its_batch(hc15, n_views):
     rng = np.random.default_rng(6)
     images = rng.normal(size=(BATCH + 9, 45, 45, 1)).astype(np.float32)
     predictor = Predictor(hc15, views=n_views)
-    expected, _ = predictor.predict(images)
+    expected, _, _ = predictor.predict(images)
     assert expected.std(axis=0).max() > 0.05
     # the same place in a batch, other rows in it: the same bits
     other = images.copy()
@@ -113,22 +113,22 @@ def test_a_row_does_not_depend_on_its_batch(hc15, n_views):
     np.testing.assert_array_equal(predictor.predict(images)[0], expected)
     # another place in a batch: the same to rounding
     order = rng.permutation(len(images))
-    found, _ = predictor.predict(images[order])
+    found, _, _ = predictor.predict(images[order])
     np.testing.assert_allclose(found, expected[order], rtol=0, atol=ROUNDING)
     for row in (3, BATCH - 1, BATCH + 5):
-        found, _ = predictor.predict(images[row : row + 1])
+        found, _, _ = predictor.predict(images[row : row + 1])
         np.testing.assert_allclose(found[0], expected[row], rtol=0, atol=ROUNDING)
 
 
 def test_rows_that_are_not_finite_are_nan_and_harm_no_other(make_bundle, stamps):
     predictor = Predictor(make_bundle(members=2))
-    fractions, errors = predictor.predict(stamps)
+    fractions, errors, _ = predictor.predict(stamps)
     bad = stamps.copy()
     bad[3, 0, 0] = np.nan
     bad[65, 5, 5] = -np.inf
     found = predictor.predict(bad)
     rows = np.isin(np.arange(70), [3, 65])
-    for result, expected in zip(found, (fractions, errors), strict=True):
+    for result, expected in zip(found[:2], (fractions, errors), strict=True):
         assert np.isnan(result[rows]).all()
         np.testing.assert_array_equal(result[~rows], expected[~rows])
     assert np.isnan(bad[3, 0, 0, 0])
@@ -137,7 +137,7 @@ def test_rows_that_are_not_finite_are_nan_and_harm_no_other(make_bundle, stamps)
 
 def test_any_numbers_and_no_rows_are_taken(make_bundle, stamps):
     predictor = Predictor(make_bundle(), views=2)
-    expected, _ = predictor.predict(stamps)
+    expected, _, _ = predictor.predict(stamps)
     for dtype in (">f4", "f8"):
         np.testing.assert_array_equal(
             predictor.predict(stamps.astype(dtype))[0], expected
@@ -145,7 +145,7 @@ def test_any_numbers_and_no_rows_are_taken(make_bundle, stamps):
     reverse = predictor.predict(stamps[:, :, ::-1][:, :, ::-1])[0]
     np.testing.assert_array_equal(reverse, expected)
     assert predictor.predict(np.zeros((1, *SHAPE), int))[0].shape == (1, 5)
-    fractions, errors = predictor.predict(np.zeros((0, *SHAPE)))
+    fractions, errors, _ = predictor.predict(np.zeros((0, *SHAPE)))
     assert fractions.shape == errors.shape == (0, 5)
 
 
@@ -216,7 +216,7 @@ def test_a_decision_tree_is_obeyed_after_averaging(tmp_path, stamps):
         input_shape=SHAPE,
         options=OPTIONS,
     )
-    fractions, _ = Predictor(load_bundle(path), views=8).predict(stamps)
+    fractions, _, _ = Predictor(load_bundle(path), views=8).predict(stamps)
     index = GALAXY_ZOO_2.index
     for question in GALAXY_ZOO_2.questions:
         if question.parent is not None:
@@ -230,7 +230,7 @@ import sys
 import numpy as np
 from galmorph.models import Predictor, load_bundle
 path, stamps, out = sys.argv[1:]
-fractions, errors = Predictor(load_bundle(path), views=8).predict(np.load(stamps))
+fractions, errors, _ = Predictor(load_bundle(path), views=8).predict(np.load(stamps))
 np.save(out, fractions)
 """
 
@@ -254,7 +254,7 @@ def predict_elsewhere(tmp_path, stamps, **environment):
 def test_tensorflow_is_quiet(tmp_path, make_bundle, stamps):
     fractions, printed = predict_elsewhere(tmp_path, stamps)
     assert printed == ""
-    expected, _ = Predictor(make_bundle(), views=8).predict(stamps)
+    expected, _, _ = Predictor(make_bundle(), views=8).predict(stamps)
     np.testing.assert_array_equal(fractions, expected)
 
 
@@ -262,5 +262,5 @@ def test_tensorflow_is_quiet(tmp_path, make_bundle, stamps):
 def test_other_backends_give_the_same(tmp_path, make_bundle, stamps, backend):
     pytest.importorskip(backend)
     fractions, _ = predict_elsewhere(tmp_path, stamps, KERAS_BACKEND=backend)
-    expected, _ = Predictor(make_bundle(), views=8).predict(stamps)
+    expected, _, _ = Predictor(make_bundle(), views=8).predict(stamps)
     np.testing.assert_allclose(fractions, expected, atol=1e-5)

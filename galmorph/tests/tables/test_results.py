@@ -7,7 +7,13 @@ from astropy import units as u
 from astropy.coordinates import SkyCoord
 from astropy.table import Column, MaskedColumn, QTable, Table
 
-from galmorph.core import CANDELS, GALAXY_ZOO_2, CatalogError, LabelScheme
+from galmorph.core import (
+    CANDELS,
+    GALAXY_ZOO_2,
+    CatalogError,
+    LabelScheme,
+    MorphFlag,
+)
 from galmorph.tables import CLASSES, annotate_table, dominant_class, result_table
 
 FRACTIONS = np.array([[0.9, 0.1, 0.0, 0.1, 0.0], [np.nan] * 5, [0.1, 0.9, 0.3, 0, 0]])
@@ -80,6 +86,7 @@ def test_result_table_has_the_columns_in_order():
         *CANDELS.error_columns,
         "morph_class",
         "morph_flags",
+        "morph_domain_distance",
         "snr",
         "stamp_side",
     ]
@@ -103,6 +110,19 @@ def test_masked_values_become_nan():
     assert "id" not in table.colnames
 
 
+def test_images_far_from_those_of_the_training_are_flagged():
+    table = result_table(
+        FRACTIONS, ERRORS, FLAGS, scheme="candels", distances=[0.9, np.nan, 1.1]
+    )
+    flagged = table["morph_flags"] & MorphFlag.OUT_OF_DOMAIN
+    np.testing.assert_array_equal(flagged != 0, [False, False, True])
+    np.testing.assert_array_equal(
+        table["morph_flags"] & ~MorphFlag.OUT_OF_DOMAIN, FLAGS
+    )
+    distances = table["morph_domain_distance"]
+    np.testing.assert_array_equal(distances, np.float32([0.9, np.nan, 1.1]))
+
+
 def test_meta_of_the_table_is_its_own():
     meta = {"failures": []}
     table = result_table(FRACTIONS, ERRORS, FLAGS, scheme="candels", meta=meta)
@@ -124,6 +144,7 @@ def test_table_of_no_galaxies_has_all_columns():
     [
         ({"fractions": FRACTIONS[:, :4]}, "fractions"),
         ({"errors": ERRORS[:2]}, "errors"),
+        ({"distances": [0.5]}, "distances"),
         ({"ids": ["a"]}, "ids"),
         ({"measurements": QTable({"snr": [1.0]})}, "measurements"),
         ({"measurements": QTable({"f_disk": [1.0, 2, 3]})}, "f_disk"),

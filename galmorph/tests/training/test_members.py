@@ -41,7 +41,7 @@ def test_an_average_of_members_is_better_than_they_are(data, tmp_path):
     # what the bundle predicts is what was scored
     found = read_table(tmp_path / "predictions.ecsv")
     stamps = data[0][found["row"], 4:20, 4:20, None]
-    fractions, errors = Predictor(bundle).predict(stamps)
+    fractions, errors, _ = Predictor(bundle).predict(stamps)
     assert fractions == pytest.approx(SHAPES.labels(found), abs=1e-3)
     assert np.isfinite(errors).all()
 
@@ -72,9 +72,9 @@ def test_views_belong_to_the_model(data, tmp_path):
     assert bundle.config["views"] == 8
     found = read_table(tmp_path / "predictions.ecsv")
     stamps = data[0][found["row"], 4:20, 4:20, None]
-    fractions, _ = Predictor(bundle).predict(stamps)
+    fractions, _, _ = Predictor(bundle).predict(stamps)
     assert fractions == pytest.approx(SHAPES.labels(found), abs=1e-4)
-    plain, _ = Predictor(bundle, views=1).predict(stamps)
+    plain, _, _ = Predictor(bundle, views=1).predict(stamps)
     assert np.abs(plain - fractions).max() > 1e-3
 
 
@@ -209,7 +209,7 @@ def test_several_label_sets_share_one_trunk(tmp_path):
     result = train(
         (stamps, table), out=tmp_path, **{**SETTINGS, "scheme": both, "epochs": 12}
     )
-    fractions, _ = Predictor(load_bundle(result.bundle)).predict(
+    fractions, _, _ = Predictor(load_bundle(result.bundle)).predict(
         stamps[:, 4:20, 4:20, None]
     )
     # also where a galaxy had no label of that kind

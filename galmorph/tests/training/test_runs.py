@@ -47,12 +47,21 @@ def test_the_bundle_predicts_with_the_scored_error(run, data):
     result, _ = run
     bundle = load_bundle(result.bundle)
     stamps, table = shapes(n=300, seed=9)
-    fractions, errors = Predictor(bundle).predict(stamps[:, 4:20, 4:20, None])
+    fractions, errors, _ = Predictor(bundle).predict(stamps[:, 4:20, 4:20, None])
     error = rmse(SHAPES.labels(table), fractions)
     assert error == pytest.approx(result.metrics["test"]["all"]["rmse"], rel=0.3)
     # errors are right when they are as large as the residuals
     pulls = (fractions - SHAPES.labels(table)) / errors
     assert 0.7 < np.sqrt(np.mean(pulls**2)) < 1.4
+
+
+def test_images_unlike_the_training_are_far_from_it(run):
+    predictor = Predictor(load_bundle(run[0].bundle))
+    stamps, _ = shapes(n=300, seed=10)
+    known = predictor.predict(stamps[:, 4:20, 4:20, None]).distances
+    assert np.mean(known > 1) < 0.05
+    checked = np.indices((16, 16)).sum(axis=0) % 2 * 10.0
+    assert predictor.predict(checked[None, :, :, None]).distances[0] > 1
 
 
 def test_the_bundle_holds_preprocessing_card_and_training(run):

@@ -1,0 +1,199 @@
+# Licensed under a 3-clause BSD style license - see licenses/LICENSE.rst
+"""
+How unlike the training images an image is, as the network sees it.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from galmorph.core import BundleError
+from galmorph.models._weights import read_arrays, write_arrays
+
+__all__ = ["Domain", "features_of", "fit_domain", "with_features"]
+
+# more directions than these hold noise, and much memory where features are many
+_MOST_DIRECTIONS = 64
+# directions with a smaller share of the largest variance are left out
+_LEAST_VARIANCE = 1e-5
+# galaxies that estimate the covariance
+_MOST_STAMPS = 20000
+
+
+@dataclass(frozen=True)
+class Domain:
+    """
+    The features of a network on the galaxies that it learned from.
+
+    The distance of an image is the Mahalanobis distance of its features, that is
+    of what the network's last layer sees (Lee et al. 2018, NeurIPS 31, 7167, with
+    one class), over the distance that 1 % of held-out galaxies of the training's
+    kind exceed. Above 1 an image is unlike them.
+
+    Parameters
+    ----------
+    mean : `~numpy.ndarray`
+        Mean features, shape (features,).
+    directions : `~numpy.ndarray`
+        Shape (features, directions): the distance is the length of the features
+        minus their mean, times this matrix.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from galmorph.models import Domain
+    >>> domain = Domain(np.zeros(2), np.diag([0.5, 0.1]))
+    >>> domain.distances(np.array([[1.0, 0.0], [0.0, 30.0]]))
+    array([0.5, 3. ], dtype=float32)
+    """
+
+    mean: np.ndarray
+    directions: np.ndarray
+
+    def distances(self, features):
+        """
+        Distances of images from those of the training.
+
+        Parameters
+        ----------
+        features : array_like
+            Shape (n, features).
+
+        Returns
+        -------
+        distances : `~numpy.ndarray`
+            Shape (n,), float32.
+        """
+        whitened = (np.asarray(features) - self.mean) @ self.directions
+        return np.sqrt(np.sum(np.square(whitened), axis=1)).astype(np.float32)
+
+    def to_bytes(self):
+        """
+        The domain as an HDF5 file.
+
+        Returns
+        -------
+        content : bytes
+        """
+        return write_arrays(
+            {"mean": self.mean, "directions": self.directions}, "float32"
+        )
+
+    @classmethod
+    def from_bytes(cls, content):
+        """
+        Read what `to_bytes` wrote.
+
+        Parameters
+        ----------
+        content : bytes
+
+        Returns
+        -------
+        domain : `Domain`
+
+        Raises
+        ------
+        BundleError
+            If it is no such file.
+        """
+        arrays = read_arrays(content)
+        if set(arrays) != {"directions", "mean"}:
+            raise BundleError(f"expected 'directions' and 'mean', found {list(arrays)}")
+        mean, directions = arrays["mean"], arrays["directions"]
+        if mean.ndim != 1 or directions.ndim != 2 or len(mean) != len(directions):
+            raise BundleError(
+                f"mean and directions have the shapes {mean.shape} and"
+                f" {directions.shape}"
+            )
+        return cls(mean, directions)
+
+
+def fit_domain(features, held_out):
+    """
+    Describe the domain of a network.
+
+    Parameters
+    ----------
+    features : array_like
+        Features of the galaxies that it learned from, shape (n, features).
+    held_out : array_like
+        Those of others of the same kind, which set the scale.
+
+    Returns
+    -------
+    domain : `Domain` or `None`
+        `None` where there are fewer than two galaxies of either, or where the
+        features do not vary.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from galmorph.models.domain import fit_domain
+    >>> random = np.random.default_rng(0)
+    >>> known, held_out, others = random.normal(size=(3, 1000, 8))
+    >>> domain = fit_domain(known, held_out)
+    >>> bool(np.mean(domain.distances(others + 3) > 1) > 0.9)
+    True
+    """
+    features = np.asarray(features, float)
+    held_out = np.asarray(held_out, float)
+    if min(len(features), len(held_out)) < 2:
+        return None
+    mean = features.mean(axis=0)
+    variances, vectors = np.linalg.eigh(
+        np.cov(features.T, ddof=0).reshape(2 * mean.shape)
+    )
+    kept = variances > _LEAST_VARIANCE * variances.max()
+    kept &= variances > 0
+    kept[: max(len(kept) - _MOST_DIRECTIONS, 0)] = False
+    if not kept.any():
+        return None
+    directions = vectors[:, kept] / np.sqrt(variances[kept])
+    limit = np.quantile(Domain(mean, directions).distances(held_out), 0.99)
+    if not limit > 0:
+        return None
+    return Domain(mean.astype(np.float32), (directions / limit).astype(np.float32))
+
+
+def with_features(model):
+    """
+    The same network, which also gives what its last layer sees.
+
+    Parameters
+    ----------
+    model : `keras.Model`
+        Made by `~galmorph.models.build`.
+
+    Returns
+    -------
+    model : `keras.Model`
+        Its outputs are the fractions and the features.
+    """
+    from galmorph.models._keras import keras
+
+    return keras.Model(model.input, [model.output, model.get_layer("output").input])
+
+
+def features_of(model, stamps, batch_size=256):
+    """
+    Features of stamps, of no more than a covariance needs.
+
+    Parameters
+    ----------
+    model : `keras.Model`
+        Made by `~galmorph.models.build`.
+    stamps : `~numpy.ndarray`
+        Shape (n, height, width, bands), as the network sees them.
+    batch_size : int, optional
+        Stamps at a time.
+
+    Returns
+    -------
+    features : `~numpy.ndarray`
+        Shape (n or 20000, features).
+    """
+    if len(stamps) > _MOST_STAMPS:
+        rows = np.random.default_rng(0).choice(len(stamps), _MOST_STAMPS, False)
+        stamps = stamps[np.sort(rows)]
+    return with_features(model).predict(stamps, batch_size=batch_size, verbose=0)[1]

@@ -1,0 +1,100 @@
+# Licensed under a 3-clause BSD style license - see licenses/LICENSE.rst
+import json
+
+import numpy as np
+import pytest
+
+from galmorph.core import BundleError
+from galmorph.models import Domain, Predictor, load_bundle
+from galmorph.models._weights import write_arrays
+from galmorph.models.domain import features_of, fit_domain
+from galmorph.tests.models.conftest import save_small_bundle, small_network
+
+
+@pytest.fixture
+def domain(stamps):
+    features = features_of(small_network(1), stamps)
+    return fit_domain(features[:40], features[40:])
+
+
+def test_distance_is_that_of_mahalanobis():
+    random = np.random.default_rng(0)
+    mixed = random.normal(size=(6, 6))
+    known, held_out, others = random.normal(size=(3, 500, 6)) @ mixed + 5
+    domain = fit_domain(known, held_out)
+    inverse = np.linalg.inv(np.cov(known.T, ddof=0))
+
+    def expected(features):
+        away = features - known.mean(axis=0)
+        return np.sqrt(np.sum(away @ inverse * away, axis=1))
+
+    limit = np.quantile(expected(held_out), 0.99)
+    np.testing.assert_allclose(
+        domain.distances(others), expected(others) / limit, rtol=1e-4
+    )
+    assert np.mean(domain.distances(held_out) > 1) == pytest.approx(0.01)
+
+
+def test_features_that_do_not_vary_have_no_domain():
+    assert fit_domain(np.ones((10, 3)), np.ones((10, 3))) is None
+    assert fit_domain(np.ones((1, 3)), np.ones((10, 3))) is None
+
+
+def test_constant_features_are_left_out():
+    known = np.random.default_rng(0).normal(size=(300, 4))
+    known[:, 2] = 7
+    domain = fit_domain(known[:200], known[200:])
+    away = known.copy()
+    away[:, 0] += 100
+    assert domain.directions.shape == (4, 3)
+    assert domain.distances(away).min() > 1
+
+
+@pytest.mark.parametrize("views", [1, 8])
+def test_a_bundle_keeps_the_domain(tmp_path, domain, stamps, views):
+    path = save_small_bundle(
+        tmp_path / "b.zip", domain=domain, weights_dtype="float32", members=2
+    )
+    bundle = load_bundle(path)
+    found = Predictor(bundle, views=views).predict(stamps).distances
+    assert found.dtype == np.float32
+    if views == 1:
+        expected = domain.distances(features_of(small_network(1), stamps))
+        np.testing.assert_allclose(found, expected, rtol=1e-4)
+    else:
+        turned = Predictor(bundle, views=8).predict(stamps[:, ::-1]).distances
+        np.testing.assert_allclose(turned, found, rtol=1e-4)
+
+
+def test_a_bundle_without_domain_does_not_know(make_bundle, stamps):
+    bundle = make_bundle()
+    assert bundle.domain is None
+    assert np.isnan(Predictor(bundle).predict(stamps).distances).all()
+
+
+def test_a_bundle_from_before_there_were_domains_is_read(tmp_path):
+    path = save_small_bundle(tmp_path / "b")
+    config = json.loads((path / "config.json").read_text())
+    del config["domain"]
+    (path / "config.json").write_text(json.dumps(config))
+    assert load_bundle(path).domain is None
+
+
+def test_a_damaged_domain_is_told(tmp_path, domain):
+    path = save_small_bundle(tmp_path / "b", domain=domain)
+    (path / "member-0.domain.h5").write_bytes(b"nothing")
+    with pytest.raises(BundleError, match="damaged"):
+        load_bundle(path)
+
+
+@pytest.mark.parametrize(
+    "arrays",
+    [
+        {"mean": [0.0]},
+        {"mean": [0.0], "directions": [[1.0], [2.0]]},
+        {"mean": [0.0], "directions": [1.0]},
+    ],
+)
+def test_a_domain_of_wrong_arrays_is_refused(arrays):
+    with pytest.raises(BundleError, match="mean"):
+        Domain.from_bytes(write_arrays(arrays, "float32"))
