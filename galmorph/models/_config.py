@@ -3,10 +3,9 @@
 The ``config.json`` of a model bundle: what it must hold.
 """
 
-import numpy as np
-
 from galmorph import __version__
 from galmorph.core import BundleError, ConfigurationError, LabelScheme
+from galmorph.models.errors import ErrorModel
 
 __all__ = ["CONFIG", "FORMAT", "check_config", "is_name"]
 
@@ -102,9 +101,10 @@ def check_config(config, where):
     if len({member["file"] for member in config["members"]}) != len(config["members"]):
         refuse("members: a file is named more than once")
     if config["calibration"] is not None:
-        why = _wrong_calibration(config["calibration"], scheme)
-        if why:
-            refuse(f"calibration: {why}")
+        try:
+            ErrorModel(config["calibration"], scheme.outputs)
+        except (ConfigurationError, TypeError, ValueError) as error:
+            refuse(f"calibration: {error}")
     return scheme
 
 
@@ -138,24 +138,3 @@ def is_name(name):
         and name[0] not in ".-"
         and all(letter.isalnum() or letter in "._-" for letter in name)
     )
-
-
-def _wrong_calibration(calibration, scheme):
-    """What is wrong with a calibration, or `None`."""
-    if not set(calibration) >= {"fraction", "error"}:
-        return f"expected 'fraction' and 'error', found {sorted(calibration)}"
-    try:
-        knots = np.asarray(calibration["fraction"], dtype=float)
-        if knots.ndim != 1 or not knots.size or not np.all(np.diff(knots) > 0):
-            return "the fractions must increase"
-        if set(calibration["error"]) != set(scheme.outputs):
-            return f"expected the outputs {scheme.outputs}"
-        for output, values in calibration["error"].items():
-            values = np.asarray(values, dtype=float)
-            if values.shape != knots.shape:
-                return f"{output}: {values.size} errors for {knots.size} fractions"
-            if not np.all(np.isfinite(values) & (values >= 0)):
-                return f"{output}: errors must be finite and not negative"
-    except (TypeError, ValueError) as error:
-        return str(error)
-    return None

@@ -76,7 +76,7 @@ class ModelBundle:
 
     @property
     def calibration(self):
-        """Scatter of the residuals by predicted fraction, or `None`."""
+        """Scatter of the residuals, see `~galmorph.models.errors.ErrorModel`."""
         return self.config["calibration"]
 
     @property
@@ -208,8 +208,7 @@ def save_bundle(
     views : int, optional
         Number of flipped and rotated views that are averaged by default.
     calibration : dict, optional
-        ``{'fraction': knots, 'error': {output: values}}``: scatter of the
-        residuals at each predicted fraction.
+        Scatter of the residuals, see `~galmorph.models.errors.ErrorModel`.
     training : dict, optional
         How it was trained, for the record.
     domain : `Domain`, optional

@@ -16,8 +16,6 @@ __all__ = ["Domain", "features_of", "fit_domain", "with_features"]
 _MOST_DIRECTIONS = 64
 # directions with a smaller share of the largest variance are left out
 _LEAST_VARIANCE = 1e-5
-# galaxies that estimate the covariance
-_MOST_STAMPS = 20000
 
 
 @dataclass(frozen=True)
@@ -64,8 +62,25 @@ class Domain:
         distances : `~numpy.ndarray`
             Shape (n,), float32.
         """
-        whitened = (np.asarray(features) - self.mean) @ self.directions
-        return np.sqrt(np.sum(np.square(whitened), axis=1)).astype(np.float32)
+        squares = np.square(self.coordinates(features))
+        return np.sqrt(np.sum(squares, axis=1)).astype(np.float32)
+
+    def coordinates(self, features):
+        """
+        Where images are in the domain.
+
+        Parameters
+        ----------
+        features : array_like
+            Shape (n, features).
+
+        Returns
+        -------
+        coordinates : `~numpy.ndarray`
+            Shape (n, directions); uncorrelated and of one variance in the
+            training.
+        """
+        return (np.asarray(features) - self.mean) @ self.directions
 
     def to_bytes(self):
         """
@@ -177,7 +192,7 @@ def with_features(model):
 
 def features_of(model, stamps, batch_size=256):
     """
-    Features of stamps, of no more than a covariance needs.
+    What the last layer of a network sees of stamps.
 
     Parameters
     ----------
@@ -191,9 +206,6 @@ def features_of(model, stamps, batch_size=256):
     Returns
     -------
     features : `~numpy.ndarray`
-        Shape (n or 20000, features).
+        Shape (n, features).
     """
-    if len(stamps) > _MOST_STAMPS:
-        rows = np.random.default_rng(0).choice(len(stamps), _MOST_STAMPS, False)
-        stamps = stamps[np.sort(rows)]
     return with_features(model).predict(stamps, batch_size=batch_size, verbose=0)[1]

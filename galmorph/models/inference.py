@@ -8,9 +8,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from galmorph.core import ConfigurationError
+from galmorph.core import BundleError, ConfigurationError
 from galmorph.models._keras import keras
 from galmorph.models.domain import with_features
+from galmorph.models.errors import ErrorModel
 from galmorph.models.layers import MOST_VIEWS, views
 
 __all__ = ["BATCH", "Prediction", "Predictor"]
@@ -90,13 +91,16 @@ class Predictor:
             )
         self._rows = BATCH // self._views
         self._n_outputs = bundle.scheme.n_outputs
-        self._calibration = _calibration_columns(bundle)
+        self._errors = None
+        if bundle.calibration is not None:
+            self._errors = ErrorModel(bundle.calibration, bundle.scheme.outputs)
         self._device = device
         if device is not None:
             _check_device(device)
         with self._on_device():
             self._models = bundle.models()
             self._domain = bundle.domain
+            self._check_coordinates(bundle)
             self._function = self._compiled()
 
     def _on_device(self):
@@ -104,29 +108,51 @@ class Predictor:
             return contextlib.nullcontext()
         return keras.device(self._device)
 
+    def _check_coordinates(self, bundle):
+        """Refuse errors that depend on coordinates which there are not."""
+        wanted = 0 if self._errors is None else len(self._errors.coordinate_weights)
+        found = 0 if self._domain is None else self._domain.directions.shape[1]
+        if wanted not in (0, found):
+            raise BundleError(
+                f"{bundle.path}: its errors depend on {wanted} coordinates, and its"
+                f" domain has {found}"
+            )
+
     def _compiled(self):
-        """Function of a batch: (members * views, rows, outputs) and distances."""
-        ops = keras.ops
+        """
+        Function of a batch: outputs (members * views, rows, outputs), distances
+        (rows,), and what the coordinates say of the errors (rows, outputs).
+        """
+        ops, domain = keras.ops, self._domain
         first, *others = self._models
-        if self._domain is not None:
+        seen_by = np.zeros((0, self._n_outputs), np.float32)
+        if self._errors is not None:
+            seen_by = self._errors.coordinate_weights
+        if domain is not None:
             first = with_features(first)
+
+        def mean_of_views(values):
+            shape = (self._views, self._rows, *values.shape[1:])
+            return ops.mean(ops.reshape(values, shape), axis=0)
 
         def function(stamps):
             images = views(stamps, self._views)
             images = ops.reshape(images, (-1, *self._shape))
             found = first(images, training=False)
             distances = ops.full((self._rows,), np.nan)
-            if self._domain is not None:
+            seen = ops.zeros((self._rows, self._n_outputs))
+            if domain is not None:
                 found, features = found
-                away = ops.cast(features, "float32") - self._domain.mean
-                away = ops.square(ops.matmul(away, self._domain.directions))
-                distances = ops.sqrt(ops.sum(away, axis=1))
-                distances = ops.reshape(distances, (self._views, self._rows))
-                distances = ops.mean(distances, axis=0)
+                coordinates = ops.cast(features, "float32") - domain.mean
+                coordinates = ops.matmul(coordinates, domain.directions)
+                distances = ops.sqrt(ops.sum(ops.square(coordinates), axis=1))
+                distances = mean_of_views(distances)
+                if len(seen_by):
+                    seen = mean_of_views(ops.matmul(coordinates, seen_by))
             found = [found, *(model(images, training=False) for model in others)]
             shape = (self._views, self._rows, self._n_outputs)
             found = ops.concatenate([ops.reshape(each, shape) for each in found])
-            return found, distances
+            return found, distances, seen
 
         if keras.backend.backend() != "tensorflow":
             return function
@@ -181,23 +207,19 @@ class Predictor:
             good = np.isfinite(part).all(axis=(1, 2, 3))
             batch[: len(part)][good] = part[good]
             with self._on_device():
-                predicted, away = self._call(batch)
+                predicted, away, seen = self._call(batch)
             predicted = predicted[:, : len(part)][:, good]
             rows = first + np.flatnonzero(good)
-            distances[rows] = away[: len(part)][good]
             fractions[rows] = predicted.mean(axis=0)
-            errors[rows] = self._errors(fractions[rows], predicted)
+            distances[rows] = away[: len(part)][good]
+            if self._errors is not None:
+                variance = predicted.var(axis=0)
+                seen = seen[: len(part)][good]
+                variance += self._errors.errors(fractions[rows], seen) ** 2
+                errors[rows] = np.sqrt(variance)
+            elif len(predicted) > 1:
+                errors[rows] = predicted.std(axis=0)
         return Prediction(fractions, errors, distances)
-
-    def _errors(self, fractions, predicted):
-        if len(predicted) == 1 and self._calibration is None:
-            return np.float32(np.nan)
-        variance = predicted.var(axis=0)
-        if self._calibration is not None:
-            knots, values = self._calibration
-            for i, scatter in enumerate(values):
-                variance[:, i] += np.interp(fractions[:, i], knots, scatter) ** 2
-        return np.sqrt(variance)
 
 
 def _check_device(device):
@@ -216,14 +238,3 @@ def _check_device(device):
             f"device: there is no {device!r} on this machine; give e.g. 'cpu:0', or"
             " none for the backend's choice"
         )
-
-
-def _calibration_columns(bundle):
-    """Knots, and scatter at the knots for each output; or `None`."""
-    if bundle.calibration is None:
-        return None
-    errors = bundle.calibration["error"]
-    return (
-        np.asarray(bundle.calibration["fraction"], dtype=float),
-        [np.asarray(errors[name], dtype=float) for name in bundle.scheme.outputs],
-    )

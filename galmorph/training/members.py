@@ -13,6 +13,9 @@ from galmorph.training.trainer import fit, predict
 
 __all__ = ["Start", "built", "domain_of", "is_large", "predictions", "train_member"]
 
+# galaxies that the covariance of the features is estimated with
+_MOST_OF_DOMAIN = 20_000
+
 
 class Start:
     """The weights to start from, if any."""
@@ -131,17 +134,18 @@ def predictions(models, dataset, parts, members, views):
 
 
 def domain_of(model, dataset, rows, held_out):
-    """The `~galmorph.models.Domain` of a network, or `None` for too few galaxies."""
+    """The `~galmorph.models.Domain` of a network, and where held-out galaxies are."""
     from galmorph.models.domain import features_of, fit_domain
 
-    return fit_domain(
-        *(
-            features_of(
-                model, augment(dataset.stamps[part], model.input_shape[1], None, None)
-            )
-            for part in (rows, held_out)
-        )
+    side = model.input_shape[1]
+    if len(rows) > _MOST_OF_DOMAIN:
+        rows = rows[:: len(rows) // _MOST_OF_DOMAIN]
+    known, others = (
+        features_of(model, augment(dataset.stamps[part], side, None, None))
+        for part in (rows, held_out)
     )
+    domain = fit_domain(known, others)
+    return domain, None if domain is None else domain.coordinates(others)
 
 
 def _round_to_half(model):

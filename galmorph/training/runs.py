@@ -270,6 +270,11 @@ def train(
             out / _PREDICTIONS,
             overwrite=True,
         )
+    # with folds, the networks that did not see a galaxy judge it; where it is in
+    # the domain, the first one says
+    domain, coordinates = domain_of(
+        models[0], dataset, members[0][0], parts["validation"]
+    )
     bundle = save_bundle(
         out / "bundle",
         models,
@@ -277,10 +282,13 @@ def train(
         preprocessor=preprocessor.to_dict(),
         card=model_card(settings, metrics, scheme),
         calibration=fit_error_calibration(
-            dataset.labels[parts["validation"]], predicted["validation"], scheme
+            dataset.labels[parts["validation"]],
+            predicted["validation"],
+            scheme,
+            coordinates=coordinates,
         ),
         training={key: settings[key] for key in ("data", "training", "augmentation")},
-        domain=domain_of(models[0], dataset, *members[0]),
+        domain=domain,
         views=training.views,
         weights_dtype="float16" if is_large(models[0]) else "float32",
         overwrite=True,
