@@ -11,6 +11,7 @@ network is built, not before.
 from galmorph.training.augmentation import Augmentation, augment
 from galmorph.training.config import RunConfig, TrainingConfig, read_config
 from galmorph.training.datasets import Dataset, as_dataset, folds, stratified_split
+from galmorph.training.recalibration import calibrate
 from galmorph.training.runs import TrainingResult, train, train_from_config
 from galmorph.training.sources_config import (
     ArraysConfig,
@@ -37,6 +38,7 @@ __all__ = [
     "as_dataset",
     "as_stamps",
     "augment",
+    "calibrate",
     "folds",
     "read_config",
     "stratified_split",

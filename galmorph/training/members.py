@@ -133,19 +133,18 @@ def predictions(models, dataset, parts, members, views):
     return predicted
 
 
-def domain_of(model, dataset, rows, held_out):
-    """The `~galmorph.models.Domain` of a network, and where held-out galaxies are."""
+def domain_of(model, known, held_out):
+    """The `~galmorph.models.Domain` of stamps, and where held-out ones are in it."""
     from galmorph.models.domain import features_of, fit_domain
 
+    known = known[:: -(-len(known) // _MOST_OF_DOMAIN) or 1]
     side = model.input_shape[1]
-    if len(rows) > _MOST_OF_DOMAIN:
-        rows = rows[:: len(rows) // _MOST_OF_DOMAIN]
-    known, others = (
-        features_of(model, augment(dataset.stamps[part], side, None, None))
-        for part in (rows, held_out)
+    known, held_out = (
+        features_of(model, augment(stamps, side, None, None))
+        for stamps in (known, held_out)
     )
-    domain = fit_domain(known, others)
-    return domain, None if domain is None else domain.coordinates(others)
+    domain = fit_domain(known, held_out)
+    return domain, None if domain is None else domain.coordinates(held_out)
 
 
 def _round_to_half(model):

@@ -273,7 +273,9 @@ def train(
     # with folds, the networks that did not see a galaxy judge it; where it is in
     # the domain, the first one says
     domain, coordinates = domain_of(
-        models[0], dataset, members[0][0], parts["validation"]
+        models[0],
+        dataset.stamps[members[0][0]],
+        dataset.stamps[parts["validation"]],
     )
     bundle = save_bundle(
         out / "bundle",

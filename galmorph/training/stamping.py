@@ -202,4 +202,4 @@ def frame_stamps(images, side, peak):
     bad = ~np.isfinite(data).all(axis=(1, 2, 3))
     data[bad] = 0
     flags = np.where(bad, int(MorphFlag.NO_DATA), 0).astype(np.int32)
-    return Stamps(data, flags, measurement_table([{}] * n))
+    return Stamps(data, flags, measurement_table({}, n))

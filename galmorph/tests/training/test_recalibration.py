@@ -1,0 +1,81 @@
+# Licensed under a 3-clause BSD style license - see licenses/LICENSE.rst
+import numpy as np
+import pytest
+
+from galmorph import LabelScheme
+from galmorph.core import BundleError, ConfigurationError
+from galmorph.models import Predictor, load_bundle
+from galmorph.tests.training.shapes import SETTINGS, SHAPES, shapes
+from galmorph.training import calibrate, train
+
+pytestmark = pytest.mark.filterwarnings("error")
+ONE = LabelScheme("one", SHAPES.outputs[1:])
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory):
+    out = tmp_path_factory.mktemp("runs") / "run"
+    return train(shapes(), out=out, **{**SETTINGS, "epochs": 4}).bundle
+
+
+def noisy(n, seed, sigma=0.2):
+    """Shapes whose labels scatter more than those of the training."""
+    stamps, table = shapes(n=n, seed=seed)
+    random = np.random.default_rng(seed)
+    for output in SHAPES.outputs:
+        table[output] = np.clip(table[output] + random.normal(0, sigma, n), 0, 1)
+    return stamps, table
+
+
+def test_errors_become_those_of_the_new_galaxies(bundle, tmp_path):
+    stamps, table = noisy(400, 21)
+    before = Predictor(load_bundle(bundle)).predict(stamps[:, 4:20, 4:20, None])
+    path = calibrate(bundle, noisy(1500, 22), out=tmp_path / "new.zip", name="new")
+    new = load_bundle(path)
+    after = Predictor(new).predict(stamps[:, 4:20, 4:20, None])
+    np.testing.assert_allclose(after.fractions, before.fractions, atol=1e-6)
+    residual = np.abs(SHAPES.labels(table) - after.fractions)
+    assert np.mean(residual < after.errors) == pytest.approx(0.683, abs=0.06)
+    assert np.mean(residual < before.errors) < 0.6
+    assert new.name == "new"
+    assert new.card == load_bundle(bundle).card
+    assert new.config["training"]["calibrated_with"]["galaxies"] == 1500
+
+
+def test_known_stamps_describe_the_domain(bundle, tmp_path):
+    data = noisy(200, 23)
+    path = calibrate(bundle, data, known=data[0][:50], out=tmp_path / "b")
+    found = Predictor(load_bundle(path)).predict(data[0][:, 4:20, 4:20, None])
+    assert np.mean(found.distances > 1) == pytest.approx(0.01, abs=0.005)
+
+
+def test_some_outputs_are_kept(bundle, tmp_path):
+    data = noisy(200, 24)
+    path = calibrate(bundle, data, out=tmp_path / "b", scheme=ONE)
+    stamps = data[0][:, 4:20, 4:20, None]
+    found = Predictor(load_bundle(path)).predict(stamps)
+    expected = Predictor(load_bundle(bundle)).predict(stamps).fractions
+    np.testing.assert_allclose(found.fractions, expected[:, 1:], atol=1e-6)
+    assert load_bundle(path).scheme == ONE
+
+
+def test_outputs_that_the_model_has_not_are_named(bundle, tmp_path):
+    stamps, table = noisy(50, 25)
+    table["f_bar"] = 0.5
+    other = LabelScheme("other", ["f_bar"])
+    with pytest.raises(ConfigurationError, match="'f_bar'] are missing"):
+        calibrate(bundle, (stamps, table), out=tmp_path / "b", scheme=other)
+
+
+def test_stamps_that_are_too_small_are_told(bundle, tmp_path):
+    stamps, table = noisy(50, 26)
+    with pytest.raises(ConfigurationError, match="found stamps of the shape"):
+        calibrate(bundle, (stamps[:, :10, :10], table), out=tmp_path / "b")
+
+
+def test_a_bundle_is_not_replaced_unawares(bundle, tmp_path):
+    data = noisy(50, 27)
+    path = calibrate(bundle, data, out=tmp_path / "b")
+    with pytest.raises(BundleError, match="exists"):
+        calibrate(bundle, data, out=path)
+    assert calibrate(bundle, data, out=path, overwrite=True) == path

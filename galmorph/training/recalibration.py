@@ -1,0 +1,144 @@
+# Licensed under a 3-clause BSD style license - see licenses/LICENSE.rst
+"""
+A trained model gets errors and a domain from other galaxies.
+"""
+
+from pathlib import Path
+
+import numpy as np
+
+from galmorph.core import ConfigurationError, get_scheme
+from galmorph.evaluation import fit_error_calibration
+from galmorph.training.datasets import as_dataset
+from galmorph.training.members import domain_of, is_large
+from galmorph.training.trainer import predict
+
+__all__ = ["calibrate"]
+
+
+def calibrate(
+    bundle, data, *, out, known=None, scheme=None, name=None, card=None, overwrite=False
+):
+    """
+    Fit the errors and the domain of a model to labelled galaxies.
+
+    The weights stay as they are. Errors that were fitted to simulations may be
+    too small for one's own images; those fitted to a few hundred labelled
+    galaxies of the survey are not. The galaxies must not be among those that
+    the model was trained with.
+
+    Parameters
+    ----------
+    bundle : path-like or `~galmorph.models.ModelBundle`
+        The model.
+    data : tuple of (`~numpy.ndarray`, `~astropy.table.Table`)
+        Stamps of shape (n, side, side[, bands]), made by the model's own
+        preprocessor, and a table with a column of fractions for each output.
+        With votes of few people the errors include the scatter of these votes.
+    out : path-like
+        The new bundle: a folder to make, or a file that ends in ``.zip``.
+    known : `~numpy.ndarray`, optional
+        Stamps that the model was trained with, which describe its domain; by
+        default every second one of ``data`` does.
+    scheme : str or `~galmorph.core.LabelScheme`, optional
+        The outputs to keep, which must be independent votes; by default all.
+    name, card : str, optional
+        Of the new model; by default those of the old one.
+    overwrite : bool, optional
+        Whether to replace a bundle that is there.
+
+    Returns
+    -------
+    path : `~pathlib.Path`
+
+    Raises
+    ------
+    ConfigurationError
+        If the galaxies or the outputs do not fit the model.
+    BundleError
+        If the model is not valid, or if something is there that may not be
+        replaced.
+
+    Examples
+    --------
+    >>> from galmorph.training import calibrate
+    >>> calibrate(
+    ...     "runs/first/bundle", (stamps, table), out="mine.zip"
+    ... )  # doctest: +SKIP
+    """
+    from galmorph.models import ModelBundle, load_bundle, save_bundle
+
+    if not isinstance(bundle, ModelBundle):
+        bundle = load_bundle(bundle)
+    scheme = bundle.scheme if scheme is None else get_scheme(scheme)
+    dataset = as_dataset(data, scheme)
+    side, bands = bundle.input_shape[1:]
+    if dataset.stamps.shape[1] < side or dataset.stamps.shape[3] != bands:
+        raise ConfigurationError(
+            f"data: found stamps of the shape {dataset.stamps.shape[1:]}; the model"
+            f" sees {bundle.input_shape}"
+        )
+    models = bundle.models()
+    if scheme != bundle.scheme:
+        models = [_narrowed(model, bundle, scheme) for model in models]
+    views = bundle.config["views"]
+    predicted = np.mean(
+        [predict(model, dataset.stamps, views=views) for model in models], axis=0
+    )
+    domain, coordinates = domain_of(
+        models[0], dataset.stamps[::2] if known is None else known, dataset.stamps
+    )
+    architecture = bundle.config["architecture"]
+    return save_bundle(
+        Path(out),
+        models,
+        name=bundle.name if name is None else name,
+        scheme=scheme,
+        preprocessor=bundle.preprocessing,
+        architecture=architecture["name"],
+        input_shape=bundle.input_shape,
+        options=architecture["options"],
+        card=bundle.card if card is None else card,
+        views=views,
+        calibration=fit_error_calibration(
+            dataset.labels, predicted, scheme, coordinates=coordinates
+        ),
+        training={
+            **(bundle.config["training"] or {}),
+            "calibrated_with": {
+                "galaxies": len(dataset),
+                "sha256": dataset.fingerprint(),
+            },
+        },
+        domain=domain,
+        weights_dtype="float16" if is_large(models[0]) else "float32",
+        overwrite=overwrite,
+    )
+
+
+def _narrowed(model, bundle, scheme):
+    """A network with some of the outputs of another."""
+    from galmorph.models import build
+
+    known = list(bundle.scheme.outputs)
+    missing = [output for output in scheme.outputs if output not in known]
+    if missing or scheme.questions or bundle.scheme.questions:
+        raise ConfigurationError(
+            f"scheme: the model {bundle.name!r} has the outputs {known}; found"
+            f" {list(scheme.outputs)}, of which"
+            + (f" {missing} are missing" if missing else " some follow questions")
+        )
+    architecture = bundle.config["architecture"]
+    narrow = build(
+        architecture["name"],
+        input_shape=bundle.input_shape,
+        scheme=scheme,
+        **architecture["options"],
+    )
+    columns = [known.index(output) for output in scheme.outputs]
+    for layer in narrow.layers:
+        values = model.get_layer(layer.name).get_weights() if layer.weights else []
+        if layer.name == "output":
+            values = [value[..., columns] for value in values]
+        layer.set_weights(values)
+    return narrow
