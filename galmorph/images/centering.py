@@ -1,6 +1,6 @@
 # Licensed under a 3-clause BSD style license - see licenses/LICENSE.rst
 """
-Centroids of targets, by photutils.
+Centroids of targets: photutils' centre of mass, for many at once.
 """
 
 import numpy as np
@@ -27,7 +27,7 @@ def centroid(data, mask=None):
 
     See Also
     --------
-    photutils.centroids.centroid_com : does the work.
+    photutils.centroids.centroid_com : does the same with one image.
 
     Examples
     --------
@@ -39,19 +39,14 @@ def centroid(data, mask=None):
     >>> round(float(x), 3), round(float(y), 3)
     (2.5, 1.0)
     """
-    from photutils.centroids import centroid_com
-
-    used = np.asarray(data) > 0
-    used &= np.isfinite(data)
+    data = np.asarray(data, float)
+    used = np.isfinite(data)
     if mask is not None:
         used &= ~np.asarray(mask, bool)
-    if not used.any():
-        return np.nan, np.nan
-    # its moments do not need the empty rim
-    rows, columns = np.flatnonzero(used.any(1)), np.flatnonzero(used.any(0))
-    box = (slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1))
-    x, y = centroid_com(np.asarray(data, float)[box], mask=~used[box])
-    return float(x) + columns[0], float(y) + rows[0]
+    rows, columns = np.nonzero(used)
+    which = np.zeros(len(rows), int)
+    x, y = centroids_of_pixels(data[used], rows, columns, which, 1)
+    return float(x[0]), float(y[0])
 
 
 def centroid_batch(stamps, masks=None):
@@ -81,3 +76,31 @@ def centroid_batch(stamps, masks=None):
     masks = [None] * len(stamps) if masks is None else list(masks)
     positions = [centroid(s, m) for s, m in zip(stamps, masks, strict=True)]
     return np.array(positions, dtype=float).reshape(-1, 2)
+
+
+def centroids_of_pixels(values, rows, columns, which, n):
+    """
+    Flux-weighted centroids of lists of pixels.
+
+    Parameters
+    ----------
+    values : `~numpy.ndarray`
+        The pixels of all objects. Those below zero do not count.
+    rows, columns : `~numpy.ndarray` of int
+        Where they are.
+    which : `~numpy.ndarray` of int
+        The object that each belongs to.
+    n : int
+        Number of objects.
+
+    Returns
+    -------
+    x, y : `~numpy.ndarray`
+        Centroids, shape (n,); NaN where there is no positive flux.
+    """
+    light = np.maximum(values, 0).astype(float)
+    total = np.bincount(which, light, n)
+    with np.errstate(invalid="ignore"):
+        x = np.bincount(which, light * columns, n) / total
+        y = np.bincount(which, light * rows, n) / total
+    return x, y

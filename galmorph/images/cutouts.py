@@ -68,12 +68,17 @@ class RawCutout:
     @property
     def is_whole(self):
         """Whether the window holds all of the image that it was cut from."""
-        if self.parent is None:
-            return True
-        ny, nx = self.parent[0].data.shape[:2]
+        return bool(self.at_edges.all())
+
+    @property
+    def at_edges(self):
+        """Which edges are the image's own, in the order bottom, left, top, right."""
+        ny, nx = self.data.shape[:2]
         y0, x0 = self.origin
-        sy, sx = self.data.shape[:2]
-        return y0 <= 0 and x0 <= 0 and y0 + sy >= ny and x0 + sx >= nx
+        if self.parent is None:
+            return np.ones(4, bool)
+        height, width = self.parent[0].data.shape[:2]
+        return np.array([y0 <= 0, x0 <= 0, y0 + ny >= height, x0 + nx >= width])
 
     def enlarged(self):
         """
@@ -210,7 +215,7 @@ def _cut(image, x, y, size, segmentation, label):
         rms = rms.mean(axis=-1) if rms.ndim == 3 else rms
     segments = None
     if segmentation is not None:
-        segments = segmentation[window].astype(np.intp)
+        segments = _signed(segmentation[window])
         if not label:
             label = int(segmentation[int(round(y)), int(round(x))])
     return RawCutout(
@@ -226,6 +231,13 @@ def _cut(image, x, y, size, segmentation, label):
         pixel_scale=scale,
         parent=(image, segmentation),
     )
+
+
+def _signed(segmentation):
+    """Labels of a type that can be compared and counted."""
+    if segmentation.dtype in (np.int32, np.int64) and segmentation.dtype.isnative:
+        return segmentation
+    return segmentation.astype(np.int64)
 
 
 def failed_cutout(bands):

@@ -5,7 +5,11 @@ The Petrosian radius, which sets the size of a stamp.
 
 import numpy as np
 
-__all__ = ["petrosian_radius"]
+__all__ = ["petrosian_radii", "petrosian_radius"]
+
+_STEP = 0.5  # pixels between the radii at which the light is summed
+_TRIAL = 0.25  # pixels between the radii that are tried
+_FIRST_REACH = 24  # pixels; most galaxies are smaller
 
 
 def petrosian_radius(data, x, y, mask=None, eta=0.2):
@@ -45,42 +49,112 @@ def petrosian_radius(data, x, y, mask=None, eta=0.2):
     >>> round(petrosian_radius(np.exp(-np.hypot(x, y) / 8), 60, 60) / 8, 1)
     3.6
     """
-    ny, nx = data.shape
-    step = 0.5
-    radius = np.hypot(np.arange(ny)[:, None] - y, np.arange(nx) - x)
-    # beyond this radius the image holds only corners
-    limit = max(min(max(x, nx - 1 - x), max(y, ny - 1 - y)), 2.0)
-    good = radius <= limit
-    if mask is not None:
-        good &= ~mask
-    # a pixel's flux is spread over its own width, so that small radii are smooth
-    bins = (radius[good] / step).astype(np.intp)
-    n_bins = int(limit / step) + 2
-    flux = np.convolve(np.bincount(bins, data[good], n_bins), [0.5, 0.5])[:n_bins]
-    area = np.convolve(np.bincount(bins, minlength=n_bins), [0.5, 0.5])[:n_bins]
-    edges = np.arange(n_bins + 1) * step
-    flux = np.concatenate([[0], np.cumsum(flux)])
-    area = np.concatenate([[0], np.cumsum(area)])
-    trial = np.arange(1.0, limit / 1.25, 0.25)
-    if trial.size == 0:
-        return np.nan
+    used = np.ones(data.shape, bool) if mask is None else ~np.asarray(mask, bool)
+    x, y = np.array([x], float), np.array([y], float)
+    return float(petrosian_radii(np.asarray(data)[None], x, y, used[None], eta)[0])
 
-    def enclosed(r):
-        return np.interp(r, edges, flux), np.interp(r, edges, area)
+
+def petrosian_radii(data, x, y, used, eta=0.2):
+    """
+    Circular Petrosian radii of many images, as `petrosian_radius` defines it.
+
+    Parameters
+    ----------
+    data : `~numpy.ndarray`
+        Images of shape (n, ny, nx) with the sky subtracted.
+    x, y : `~numpy.ndarray`
+        The centres, in 0-based pixels.
+    used : `~numpy.ndarray` of bool
+        Pixels to use, of the same shape as the images.
+    eta : float, optional
+        The ratio of surface brightnesses.
+
+    Returns
+    -------
+    radii : `~numpy.ndarray`
+        In pixels; NaN where the ratio is not reached within the image.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from galmorph.images.petrosian import petrosian_radii
+    >>> y, x = np.mgrid[:121, :121] - 60.0
+    >>> image = np.exp(-np.hypot(x, y) / 8)[None]
+    >>> middle = np.array([60.0])
+    >>> petrosian_radii(image, middle, middle, image > 0).round(1)
+    array([28.6])
+    """
+    n, ny, nx = data.shape
+    # beyond this radius the image holds only corners
+    limit = np.minimum(np.maximum(x, nx - 1 - x), np.maximum(y, ny - 1 - y))
+    limit = np.maximum(limit, 2.0)
+    radii = np.full(n, np.nan)
+    rows, reach = np.arange(n), _FIRST_REACH
+    # the light further out does not matter where the ratio is reached further in
+    while rows.size:
+        whole = reach >= max(nx, ny)
+        end = limit[rows] if whole else np.minimum(limit[rows], reach - 1.0)
+        radii[rows] = _radii_within(data, x, y, used, eta, rows, reach, end, limit)
+        rows = rows[np.isnan(radii[rows]) & (end < limit[rows])]
+        reach *= 3
+    return radii
+
+
+def _radii_within(data, x, y, used, eta, rows, reach, end, limit):
+    """Radii, as far as the light within ``end`` of the centre tells them."""
+    _, ny, nx = data.shape
+    top, height = _window(y[rows], reach, ny)
+    left, width = _window(x[rows], reach, nx)
+    box = (
+        rows[:, None, None],
+        (top[:, None] + np.arange(height))[:, :, None],
+        (left[:, None] + np.arange(width))[:, None, :],
+    )
+    radius = np.hypot(box[1] - y[rows, None, None], box[2] - x[rows, None, None])
+    # half of a pixel's light counts as far out as one step beyond it
+    good = radius <= np.minimum(end + _STEP, limit[rows])[:, None, None]
+    good &= used[box]
+    # a pixel's flux is spread over its own width, so that small radii are smooth
+    n_bins = int(end.max() / _STEP) + 3
+    bins = (radius[good] / _STEP).astype(np.intp)
+    bins += np.repeat(np.arange(len(rows)) * n_bins, good.sum(axis=(1, 2)))
+    total = len(rows) * n_bins
+    flux = np.bincount(bins, data[box][good], total).reshape(-1, n_bins)
+    area = np.bincount(bins, minlength=total).reshape(-1, n_bins)
+    trial = np.arange(1.0, end.max() / 1.25, _TRIAL)
+    if trial.size == 0:
+        return np.full(len(rows), np.nan)
+
+    def enclosed(counts, r):
+        edges = np.zeros((len(rows), n_bins + 1))
+        edges[:, 1:] = 0.5 * counts
+        edges[:, 2:] += 0.5 * counts[:, :-1]
+        edges = np.cumsum(edges, axis=1)
+        place = r / _STEP
+        below = place.astype(int)
+        low = edges[:, below]
+        return low + (place - below) * (edges[:, below + 1] - low)
 
     inner, outer, within = (
-        enclosed(0.8 * trial),
-        enclosed(1.25 * trial),
-        enclosed(trial),
+        (enclosed(flux, r), enclosed(area, r))
+        for r in (0.8 * trial, 1.25 * trial, trial)
     )
     with np.errstate(invalid="ignore", divide="ignore"):
         local = (outer[0] - inner[0]) / (outer[1] - inner[1])
         ratio = local / (within[0] / within[1])
-    below = np.flatnonzero(np.isfinite(ratio) & (within[0] > 0) & (ratio < eta))
-    if below.size == 0:
-        return np.nan
-    i = below[0]
-    if i == 0 or not np.isfinite(ratio[i - 1]):
-        return float(trial[i])
-    share = (ratio[i - 1] - eta) / (ratio[i - 1] - ratio[i])
-    return float(trial[i - 1] + share * (trial[i] - trial[i - 1]))
+        below = np.isfinite(ratio) & (within[0] > 0) & (ratio < eta)
+        below &= trial < (end / 1.25)[:, None]
+        i = below.argmax(axis=1)
+        row = np.arange(len(rows))
+        before, after = ratio[row, i - 1], ratio[row, i]
+        share = (before - eta) / (before - after)
+    share[(i == 0) | ~np.isfinite(before)] = 1.0
+    found = trial[i] - (1 - share) * _TRIAL
+    return np.where(below[row, i], found, np.nan)
+
+
+def _window(center, reach, n_pixels):
+    """First pixels, and the length, of windows that hold what is within reach."""
+    length = min(2 * reach + 1, n_pixels)
+    first = np.clip(np.rint(center).astype(int) - reach, 0, n_pixels - length)
+    return first, length

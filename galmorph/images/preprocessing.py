@@ -10,14 +10,15 @@ import numpy as np
 
 from galmorph.core import ConfigurationError, MorphFlag
 from galmorph.images.cutouts import extract_cutouts
-from galmorph.images.measurement import measure_target
-from galmorph.images.rendering import quality_flags, render_stamp
-from galmorph.images.stamps import NOT_CLASSIFIED, Stamps, measurement_table
+from galmorph.images.measurement import measure_targets, stack_cutouts
+from galmorph.images.rendering import quality_flags, render_stamps
+from galmorph.images.stamps import MEASURED, NOT_CLASSIFIED, Stamps, measurement_table
 
 __all__ = ["Preprocessor"]
 
 _VERSION = 1
 _LARGEST_WINDOW = 2048  # pixels; a window grows no further, to bound the memory
+_MOST_PIXELS = 1 << 20  # that are measured at a time, for the same reason
 _CHOICES = {
     "size_rule": ("petrosian", "fixed"),
     "neighbours": ("noise", "mask", "keep"),
@@ -270,81 +271,160 @@ class Preprocessor:
             cutout is in the row's flags; it never ends the others.
         """
         side = self.shape + self.margin
-        images, rows, flags, failures = [], [], [], {}
-        for number, cutout in enumerate(cutouts):
-            bands = 1 if cutout.data.ndim == 2 else cutout.data.shape[2]
-            stamp, values = np.zeros((side, side, bands), np.float32), {}
-            try:
-                with np.errstate(all="ignore"):
-                    stamp, values, bits = self._one(cutout, stamp)
-            except Exception as error:  # one bad object never ends a batch
-                failures[number] = f"{type(error).__name__}: {error}"
-                bits = cutout.flags | MorphFlag.FAILED
-            images.append(stamp)
-            rows.append(values)
-            flags.append(int(bits))
-        data = np.stack(images) if images else np.zeros((0, side, side, 1), np.float32)
-        flags = np.array(flags, np.int32)
-        return Stamps(data, flags, measurement_table(rows), failures)
-
-    def _one(self, cutout, empty):
-        if cutout.flags & NOT_CLASSIFIED:
-            return empty, {}, cutout.flags
-        target = measure_target(cutout, self)
-        while target is not None and self._too_small(cutout, target):
-            cutout = cutout.enlarged()
-            target = measure_target(cutout, self)
-        if target is None:
-            return empty, {}, cutout.flags | MorphFlag.NO_DATA
-        side, flags = self._side(cutout, target)
-        flags |= target.flags | quality_flags(target, side)
-        if flags & NOT_CLASSIFIED:
-            return empty, {}, cutout.flags | MorphFlag.NO_DATA
+        parts = [self._stamps_of(portion) for portion in _portions(cutouts)]
+        if not parts:
+            empty = np.zeros((0, side, side, 1), np.float32)
+            return Stamps(empty, np.zeros(0, np.int32), measurement_table({}, 0))
+        failures, first = {}, 0
+        for part in parts:
+            failures |= {first + row: why for row, why in part.failures.items()}
+            first += len(part.flags)
         values = {
-            "x_centroid": target.x + cutout.origin[1],
-            "y_centroid": target.y + cutout.origin[0],
-            "petrosian_radius": target.radius,
-            "petrosian_radius_angle": target.radius * cutout.pixel_scale,
-            "stamp_side": side,
-            "snr": target.snr,
-            "sky": target.sky,
-            "sky_rms": target.rms,
+            name: np.concatenate([part.values[name] for part in parts])
+            for name in parts[0].values
         }
-        return render_stamp(cutout, target, side, self), values, flags
+        return Stamps(
+            np.concatenate([part.data for part in parts]),
+            np.concatenate([part.flags for part in parts]).astype(np.int32),
+            measurement_table(values, first),
+            failures,
+        )
 
-    def _side(self, cutout, target):
-        flags = 0
+    def _stamps_of(self, cutouts):
+        """The rows of some cutouts; those of one shape are measured together."""
+        side = self.shape + self.margin
+        rows = _Rows(cutouts, side)
+        waiting = [i for i, c in enumerate(cutouts) if not c.flags & NOT_CLASSIFIED]
+        cutouts = dict(enumerate(cutouts))
+        while waiting:
+            grown = []
+            for group in _alike(waiting, cutouts):
+                try:
+                    grown += self._fill(group, cutouts, rows)
+                except Exception as error:  # one bad object never ends a batch
+                    for i in group:
+                        try:
+                            if len(group) == 1:
+                                raise error
+                            grown += self._fill([i], cutouts, rows)
+                        except Exception as error:
+                            rows.fail(i, error)
+            waiting = grown
+        return rows
+
+    def _fill(self, group, cutouts, rows):
+        """Fill rows, and tell which ones need a larger window."""
+        members = [cutouts[i] for i in group]
+        stack = stack_cutouts(members)
+        with np.errstate(all="ignore"):
+            targets = measure_targets(stack, self)
+            scale = np.array([cutout.pixel_scale for cutout in members], float)
+            side, flags = self._sides(targets, scale)
+            small = self._too_small(members, targets, side)
+            flags |= targets.flags | quality_flags(targets, side)
+            done = np.flatnonzero(~small)
+            usable = done[(flags[done] & NOT_CLASSIFIED) == 0]
+            if usable.size:
+                stamps = render_stamps(stack, targets, usable, side[usable], self)
+        origin = np.array([cutout.origin for cutout in members])
+        values = {
+            "x_centroid": targets.x + origin[:, 1],
+            "y_centroid": targets.y + origin[:, 0],
+            "petrosian_radius": targets.radius,
+            "petrosian_radius_angle": targets.radius * scale,
+            "stamp_side": side,
+            "snr": targets.snr,
+            "sky": targets.sky,
+            "sky_rms": targets.rms,
+        }
+        # an error leaves all as it was: nothing is written before all is known
+        larger = {group[k]: members[k].enlarged() for k in np.flatnonzero(small)}
+        where = np.array(group)
+        if usable.size:
+            rows.data[where[usable]] = stamps
+        rows.flags[where[usable]] |= flags[usable]
+        rows.flags[where[np.setdiff1d(done, usable)]] |= int(MorphFlag.NO_DATA)
+        for name, column in values.items():
+            rows.values[name][where[usable]] = column[usable]
+        cutouts.update(larger)
+        return list(larger)
+
+    def _sides(self, targets, scale):
+        flags = np.zeros(len(scale), int)
         if self.size_rule == "fixed":
-            if not cutout.pixel_scale > 0:
+            if not np.all(scale > 0):
                 raise ConfigurationError(
                     "pixel_scale: the size rule 'fixed' needs it, and the image has"
                     " none; give pixel_scale"
                 )
-            side = self.fixed_size / cutout.pixel_scale
-        elif target.label == 0:
-            side = self.default_side
-        elif np.isfinite(target.radius):
-            side = self.size_factor * target.radius
+            side = self.fixed_size / scale
         else:
-            flags = MorphFlag.PETROSIAN_LIMIT
-            side = self.size_factor * target.reach
-        return max(float(side), self.min_side), int(flags)
+            substitute = (targets.label != 0) & ~np.isfinite(targets.radius)
+            flags[substitute] = int(MorphFlag.PETROSIAN_LIMIT)
+            radius = np.where(substitute, targets.reach, targets.radius)
+            side = self.size_factor * radius
+            side[targets.label == 0] = self.default_side
+        return np.maximum(side, self.min_side), flags
 
-    def _too_small(self, cutout, target):
-        if cutout.is_whole or max(cutout.data.shape[:2]) >= _LARGEST_WINDOW:
-            return False
-        ny, nx = cutout.data.shape[:2]
-        height, width = cutout.parent[0].data.shape[:2]
-        y0, x0 = cutout.origin
-        half = self._side(cutout, target)[0] * (1 + self.margin / self.shape) / 2
-        own = target.own
-        # an edge of the window that is also the image's edge cannot be moved
-        return any(
-            (reach < 0 or own[rim].any()) and not fixed
-            for reach, rim, fixed in (
-                (target.y - half, (0,), y0 == 0),
-                (target.x - half, (slice(None), 0), x0 == 0),
-                (ny - 1 - target.y - half, (-1,), y0 + ny == height),
-                (nx - 1 - target.x - half, (slice(None), -1), x0 + nx == width),
-            )
+    def _too_small(self, cutouts, targets, side):
+        """Whether a larger window would hold more of the stamp or the target."""
+        half = side * (1 + self.margin / self.shape) / 2
+        ny, nx = targets.planes.shape[1:]
+        top, bottom, left, right = targets.box
+        beyond = np.array(
+            [
+                (targets.y - half < 0) | (top == 0),
+                (targets.x - half < 0) | (left == 0),
+                (ny - 1 - targets.y - half < 0) | (bottom == ny - 1),
+                (nx - 1 - targets.x - half < 0) | (right == nx - 1),
+            ]
         )
+        small = beyond.any(axis=0) & (max(ny, nx) < _LARGEST_WINDOW)
+        for i in np.flatnonzero(small):
+            # an edge of the window that is also the image's edge cannot be moved
+            small[i] = np.any(beyond[:, i] & ~cutouts[i].at_edges)
+        return small
+
+
+class _Rows:
+    """Results of some cutouts, in their order."""
+
+    def __init__(self, cutouts, side):
+        n, shape = len(cutouts), cutouts[0].data.shape
+        bands = 1 if len(shape) == 2 else shape[2]
+        self.data = np.zeros((n, side, side, bands), np.float32)
+        self.flags = np.array([cutout.flags for cutout in cutouts], int)
+        self.values = {name: np.full(n, np.nan) for name in MEASURED}
+        self.failures = {}
+
+    def fail(self, row, error):
+        self.failures[row] = f"{type(error).__name__}: {error}"
+        self.flags[row] |= int(MorphFlag.FAILED)
+
+
+def _portions(cutouts):
+    """Lists of cutouts that have not too many pixels together."""
+    portion, pixels = [], 0
+    for cutout in cutouts:
+        portion.append(cutout)
+        pixels += cutout.mask.size
+        if pixels >= _MOST_PIXELS:
+            yield portion
+            portion, pixels = [], 0
+    if portion:
+        yield portion
+
+
+def _alike(numbers, cutouts):
+    """Lists of cutouts of one shape and kind, with not too many pixels together."""
+    groups = {}
+    for i in numbers:
+        cutout = cutouts[i]
+        parts = (cutout.data, cutout.mask, cutout.rms, cutout.segmentation)
+        kind = tuple(None if p is None else (p.shape, p.dtype.str) for p in parts)
+        groups.setdefault(kind, []).append(i)
+    for kind, group in groups.items():
+        (ny, nx, *_), _ = kind[0]
+        most = max(1, _MOST_PIXELS // (ny * nx))
+        for start in range(0, len(group), most):
+            yield group[start : start + most]

@@ -1,6 +1,6 @@
 # Licensed under a 3-clause BSD style license - see licenses/LICENSE.rst
 """
-From a measured target to the pixels of its stamp.
+From measured targets to the pixels of their stamps.
 """
 
 import zlib
@@ -9,10 +9,17 @@ import numpy as np
 from scipy import ndimage
 
 from galmorph.core import MorphFlag
-from galmorph.images.resampling import resample
-from galmorph.images.sky import clipped_sky, fill_from_nearest, in_sigmas
+from galmorph.images.resampling import resample_many
+from galmorph.images.segmentation import grown
+from galmorph.images.sky import (
+    clipped_sky,
+    fill_from_nearest,
+    in_sigmas,
+    nearest_good,
+    noise_unit,
+)
 
-__all__ = ["matched_noise", "quality_flags", "render_stamp"]
+__all__ = ["matched_noise", "quality_flags", "render_stamps"]
 
 _LOW_SNR = 10
 _FEW_PIXELS = 9
@@ -52,11 +59,12 @@ def matched_noise(plane, sky, shape, seed):
     True
     """
     noise = np.random.default_rng(seed).standard_normal(shape, np.float32)
-    clipped = np.where(sky, np.clip(plane, -3, 3), 0)
+    clipped = np.clip(plane, -3, 3)
+    clipped *= sky
     pairs, total = 0, 0.0
     for one, other in ((np.s_[:, 1:], np.s_[:, :-1]), (np.s_[1:], np.s_[:-1])):
-        total += np.sum(clipped[one] * clipped[other])
-        pairs += np.sum(sky[one] & sky[other])
+        total += np.einsum("ij,ij->", clipped[one], clipped[other], dtype=float)
+        pairs += np.count_nonzero(sky[one] & sky[other])
     correlation = min(total / max(pairs, 1), 0.9)
     if correlation < 0.1:
         return noise
@@ -66,121 +74,182 @@ def matched_noise(plane, sky, shape, seed):
     return noise / max(noise.std(), 1e-3)
 
 
-def render_stamp(cutout, target, side, config):
+def render_stamps(stack, targets, rows, side, config):
     """
-    Resample and stretch a target to its stamp.
+    Resample and stretch targets to their stamps.
 
     Parameters
     ----------
-    cutout : `~galmorph.images.RawCutout`
-    target : `~galmorph.images.measurement.Target`
-        What was measured on the cutout.
-    side : float
-        Side of the stamp without margin, in pixels of the cutout.
+    stack : `~galmorph.images.measurement.Stack`
+        The cutouts.
+    targets : `~galmorph.images.measurement.Targets`
+        What was measured on them.
+    rows : `~numpy.ndarray` of int
+        The targets to render.
+    side : `~numpy.ndarray`
+        Sides of their stamps without margin, in pixels of the cutouts.
     config : `~galmorph.images.Preprocessor`
 
     Returns
     -------
-    stamp : `~numpy.ndarray`
-        Array of shape (shape, shape, bands), float32.
+    stamps : `~numpy.ndarray`
+        Array of shape (n, shape, shape, bands), float32.
     """
     shape = config.shape + config.margin
     side = side * shape / config.shape
-    own, others = target.own, target.others
-    if config.neighbours != "keep" and others.any():
-        # the wings of a neighbour reach beyond its segment
-        others = ndimage.binary_dilation(others, iterations=2) & ~own
-    replaced = target.bad & ~own
+    own, bad = targets.own[rows], targets.bad[rows]
+    sky = targets.segments[rows] == 0
+    replaced = bad & ~own
     if config.neighbours != "keep":
-        replaced |= others
-    y, x = (target.y, target.x)
-    inside = resample(own, x, y, side, shape) > 0.5
+        # the wings of a neighbour reach beyond its segment
+        replaced |= grown(~sky & ~own) & ~own
+    x, y = targets.x[rows], targets.y[rows]
+    inside = resample_many(own.astype(np.float32), x, y, side, shape) > 0.5
     # the same noise for an object whatever its unit, row or batch
-    seed = zlib.crc32(np.packbits(target.segments != 0).tobytes())
-    pad = _beyond(own.shape, x, y, side) if config.neighbours == "noise" else 0
+    seeds = [zlib.crc32(np.packbits(~image).tobytes()) for image in sky]
+    sky &= ~bad
+    pad = np.zeros(len(rows), int)
+    noisy = np.zeros(len(rows), bool)
+    if config.neighbours == "noise":
+        pad = _beyond(own.shape[1:], x, y, side)
+        noisy = (pad > 0) | _reached(replaced, x, y, side, shape)
     layers = []
-    for number, plane in enumerate(_planes(cutout, target)):
-        if pad or (config.neighbours == "noise" and replaced.any()):
-            sky = ~target.bad & (target.segments == 0)
-            shape_padded = tuple(n + 2 * pad for n in plane.shape)
-            noise = matched_noise(plane, sky, shape_padded, seed + number)
-            window = tuple(slice(pad, pad + n) for n in plane.shape)
-            noise[window] = np.where(replaced, noise[window], plane)
-            plane = noise
-        else:
-            plane = np.where(replaced, np.float32(0), plane)
-        stamp = resample(plane, x + pad, y + pad, side, shape)
-        layers.append(_stretched(stamp, inside, config))
+    for number, planes in enumerate(_bands(stack, targets, rows)):
+        clean = np.where(replaced, np.float32(0), planes)
+        stamps = np.empty((len(rows), shape, shape), np.float32)
+        for i in np.flatnonzero(noisy):
+            padded = tuple(n + 2 * pad[i] for n in planes.shape[1:])
+            noise = matched_noise(planes[i], sky[i], padded, seeds[i] + number)
+            window = tuple(slice(pad[i], pad[i] + n) for n in planes.shape[1:])
+            if not pad[i]:
+                clean[i][replaced[i]] = noise[replaced[i]]
+                continue
+            noise[window] = np.where(replaced[i], noise[window], planes[i])
+            one = slice(i, i + 1)
+            places = x[one] + pad[i], y[one] + pad[i], side[one]
+            stamps[i] = resample_many(noise[None], *places, shape)[0]
+        rest = np.flatnonzero(pad == 0)
+        stamps[rest] = resample_many(
+            clean if rest.size == len(rows) else clean[rest],
+            x[rest],
+            y[rest],
+            side[rest],
+            shape,
+        )
+        layers.append(_stretched(stamps, inside, config))
     return np.stack(layers, axis=-1)
 
 
 def _beyond(window, x, y, side):
-    """Pixels by which the stamp reaches beyond the window, at its worst edge."""
+    """Pixels by which the stamps reach beyond the window, at its worst edge."""
     ny, nx = window
     # two more: the kernel is wider than a pixel of the stamp
-    reach = side / 2 + 2 * max(1.0, side / 45)
-    return max(0, int(np.ceil(max(reach - min(x, y), reach + x - nx, reach + y - ny))))
+    reach = side / 2 + 2 * np.maximum(1.0, side / 45)
+    beyond = np.max([reach - x, reach - y, reach + x - nx, reach + y - ny], axis=0)
+    return np.maximum(0, np.ceil(beyond)).astype(int)
 
 
-def _planes(cutout, target):
-    if cutout.data.ndim == 2 or cutout.data.shape[2] == 1:
-        yield target.plane
+def _reached(pixels, x, y, side, shape):
+    """Whether any of the pixels are where the stamps see them."""
+    reach = side / 2 + np.maximum(1.0, side / shape)
+    _, ny, nx = pixels.shape
+    top, left = (np.floor(np.maximum(c - reach, 0)).astype(int) for c in (y, x))
+    bottom, right = (np.ceil(c + reach).astype(int) + 1 for c in (y, x))
+    boxes = zip(top, bottom, left, right, strict=True)
+    return np.array(
+        [pixels[i, a:b, c:d].any() for i, (a, b, c, d) in enumerate(boxes)], bool
+    )
+
+
+def _bands(stack, targets, rows):
+    if stack.data.ndim == 3 or stack.data.shape[3] == 1:
+        yield (
+            targets.planes if len(rows) == len(targets.planes) else targets.planes[rows]
+        )
         return
-    off = ~target.bad & (target.segments == 0)
-    for band in np.moveaxis(cutout.data, -1, 0):
-        sky, rms = clipped_sky(band[off] if off.sum() >= 32 else band[~target.bad])
-        plane, _ = in_sigmas(np.where(target.bad, sky, band), sky, rms)
-        yield fill_from_nearest(plane, target.bad) if target.bad.any() else plane
+    bad = targets.bad[rows]
+    off = ~bad & (targets.segments[rows] == 0)
+    few = np.count_nonzero(off, axis=(1, 2)) < 32
+    off[few] = ~bad[few]
+    flawed = np.flatnonzero(bad.any(axis=(1, 2)))
+    nearest = nearest_good(bad[flawed])
+    for band in np.moveaxis(stack.data, -1, 0):
+        data = np.where(bad, 0, band[rows])
+        sky, rms = clipped_sky(data, off)
+        planes = in_sigmas(data, ~bad, sky, noise_unit(data, ~bad, sky, rms))
+        if flawed.size:
+            planes[flawed] = fill_from_nearest(planes[flawed], bad[flawed], nearest)
+        yield planes
 
 
-def _stretched(stamp, inside, config):
-    if not inside.any():
-        quarter = stamp.shape[0] // 4
-        inside = np.zeros_like(inside)
-        inside[quarter:-quarter, quarter:-quarter] = True
+def _stretched(stamps, inside, config):
+    inside = inside.copy()
+    quarter = stamps.shape[1] // 4
+    nothing = ~inside.any(axis=(1, 2))
+    inside[nothing, quarter:-quarter, quarter:-quarter] = True
     # noise alone is not to be blown up to the brightness of a galaxy
-    brightest = max(float(stamp[inside].max()), config.softening)
+    brightest = np.max(stamps, axis=(1, 2), where=inside, initial=config.softening)
+    brightest = brightest.astype(float)
     if config.stretch == "asinh":
-        stamp = np.arcsinh(stamp / np.float32(config.softening))
+        stamps = np.arcsinh(stamps / np.float32(config.softening))
         brightest = np.arcsinh(brightest / config.softening)
-    return stamp * np.float32(config.peak / brightest)
+    return stamps * (config.peak / brightest).astype(np.float32)[:, None, None]
 
 
-def quality_flags(target, side):
+def quality_flags(targets, side):
     """
-    Judge how far the stamp of a target can be trusted.
+    Judge how far the stamps of targets can be trusted.
 
     Parameters
     ----------
-    target : `~galmorph.images.measurement.Target`
-    side : float
-        Side of the stamp without margin, in pixels of the cutout.
+    targets : `~galmorph.images.measurement.Targets`
+    side : `~numpy.ndarray`
+        Sides of the stamps without margin, in pixels of the cutouts.
 
     Returns
     -------
-    flags : int
-        Bits of `~galmorph.core.MorphFlag`.
+    flags : `~numpy.ndarray` of int
+        Bits of `~galmorph.core.MorphFlag` for each.
     """
-    flags = 0
-    ny, nx = target.plane.shape
-    y, x = np.ogrid[:ny, :nx]
-    near = (abs(y - target.y) <= side / 2) & (abs(x - target.x) <= side / 2)
-    if not np.any(near & ~target.bad):
-        return int(MorphFlag.NO_DATA)
-    low = min(target.x, target.y) - side / 2
-    high = max(target.x - nx, target.y - ny) + side / 2
-    masked = np.count_nonzero(near & target.bad) / np.count_nonzero(near)
-    if low < -0.5 or high > -0.5 or masked > _MOST_MASKED:
-        flags |= MorphFlag.PARTIAL_STAMP
-    if target.snr < _LOW_SNR:
-        flags |= MorphFlag.LOW_SNR
-    own = target.own
-    if min(ny, nx) < _FEW_PIXELS or 0 < own.sum() < _FEW_PIXELS:
-        flags |= MorphFlag.UNRESOLVED
-    neighbours = near & target.others
-    if target.label and neighbours.any():
-        _, which = np.unique(target.segments[neighbours], return_inverse=True)
-        fluxes = np.bincount(which.ravel(), target.plane[neighbours])
-        if fluxes.max() > target.plane[own].sum(dtype=float):
-            flags |= MorphFlag.NEIGHBOUR
-    return int(flags)
+    n, ny, nx = targets.planes.shape
+    half = side[:, None] / 2
+    near_y = abs(np.arange(ny) - targets.y[:, None]) <= half
+    near_x = abs(np.arange(nx) - targets.x[:, None]) <= half
+    size = near_y.sum(axis=1) * near_x.sum(axis=1)
+    masked = np.zeros(n, int)
+    for i in np.flatnonzero(targets.bad.any(axis=(1, 2))):
+        masked[i] = np.count_nonzero(targets.bad[i][np.ix_(near_y[i], near_x[i])])
+    flags = np.zeros(n, int)
+
+    low = np.minimum(targets.x, targets.y) - side / 2
+    high = np.maximum(targets.x - nx, targets.y - ny) + side / 2
+    partial = (low < -0.5) | (high > -0.5) | (masked > _MOST_MASKED * size)
+    flags[partial] |= int(MorphFlag.PARTIAL_STAMP)
+    flags[targets.snr < _LOW_SNR] |= int(MorphFlag.LOW_SNR)
+    few = (targets.area > 0) & (targets.area < _FEW_PIXELS)
+    flags[few | (min(ny, nx) < _FEW_PIXELS)] |= int(MorphFlag.UNRESOLVED)
+    flags[_brighter_neighbour(targets, near_y, near_x)] |= int(MorphFlag.NEIGHBOUR)
+    flags[masked >= size] = int(MorphFlag.NO_DATA)
+    return flags
+
+
+def _brighter_neighbour(targets, near_y, near_x):
+    """Whether a segment within the stamp is brighter than the target."""
+    n, ny, nx = targets.planes.shape
+    others = (targets.segments != 0) & ~targets.own
+    pixels = np.flatnonzero(others)
+    owner, place = np.divmod(pixels, ny * nx)
+    row, column = np.divmod(place, nx)
+    near = near_y[owner, row] & near_x[owner, column] & (targets.label != 0)[owner]
+    pixels, owner = pixels[near], owner[near]
+    labels = targets.segments.reshape(-1)[pixels]
+    # the same label may be in several images
+    order = np.lexsort((labels, owner))
+    labels, owner, pixels = labels[order], owner[order], pixels[order]
+    new = np.append(True, (labels[1:] != labels[:-1]) | (owner[1:] != owner[:-1]))
+    which = np.cumsum(new[: len(labels)]) - 1
+    flux = np.bincount(which, targets.planes.reshape(-1)[pixels])
+    owner = owner[new[: len(labels)]]
+    brighter = np.zeros(n, bool)
+    brighter[owner[flux > targets.flux[owner]]] = True
+    return brighter

@@ -6,14 +6,20 @@ The level and the noise of the sky, and pixels counted in units of the noise.
 import numpy as np
 from scipy import ndimage
 
-__all__ = ["clipped_sky", "fill_from_nearest", "in_sigmas"]
+__all__ = [
+    "clipped_sky",
+    "fill_from_nearest",
+    "in_sigmas",
+    "nearest_good",
+    "noise_unit",
+]
 
 _QUARTILE_TO_SIGMA = 1.482602218505602
 _CLIPPED = 1.0136  # standard deviation of normal noise over that of its inner 3 sigma
 _MOST_SIGMAS = 1e12  # no instrument has that dynamic range, and sums stay finite
 
 
-def clipped_sky(values, n_sigma=3.0, iterations=5):
+def clipped_sky(data, used, n_sigma=3.0, iterations=5):
     """
     Level and standard deviation of the sky by clipping about the median.
 
@@ -23,8 +29,10 @@ def clipped_sky(values, n_sigma=3.0, iterations=5):
 
     Parameters
     ----------
-    values : `~numpy.ndarray`
-        Pixels, any shape; finite.
+    data : `~numpy.ndarray`
+        Images, shape (n, ny, nx); finite where they are used.
+    used : `~numpy.ndarray` of bool
+        Pixels to use, of the same shape.
     n_sigma : float, optional
         Values further from the median than this many spreads are left out.
     iterations : int, optional
@@ -32,82 +40,169 @@ def clipped_sky(values, n_sigma=3.0, iterations=5):
 
     Returns
     -------
-    level, rms : float
+    level, rms : `~numpy.ndarray`
+        One for each image; zero where no pixel is used.
 
     Examples
     --------
     >>> import numpy as np
     >>> from galmorph.images.sky import clipped_sky
-    >>> noise = np.random.default_rng(1).normal(5, 2, 10_000)
-    >>> noise[:100] = 1e6
-    >>> [round(float(value)) for value in clipped_sky(noise)]
+    >>> noise = np.random.default_rng(1).normal(5, 2, (1, 100, 100))
+    >>> noise[:, 0] = 1e6
+    >>> [round(float(value[0])) for value in clipped_sky(noise, noise > -1)]
     [5, 2]
     """
-    values = np.sort(values, axis=None)
+    # what is not used goes to the end, and the others become one list each
+    values = np.where(used, data, np.inf).reshape(len(data), -1)
+    values.sort(axis=1)
+    row = np.arange(len(values))
+    first = np.zeros(len(values), int)
+    last = np.count_nonzero(used.reshape(values.shape), axis=1)
+    empty = last == 0
+    last[empty] = 1
+    values[empty] = 0
+
+    def ranked(share):
+        """The quantile of sorted values, interpolated."""
+        rank = first + share * (last - first - 1)
+        below = rank.astype(int)
+        low = values[row, below].astype(float)
+        high = values[row, np.ceil(rank).astype(int)].astype(float)
+        return low + (rank - below) * (high - low)
+
     for _ in range(iterations):
-        level = _ranked(values, 0.5)
-        spread = _QUARTILE_TO_SIGMA * (level - _ranked(values, 0.25))
-        bounds = np.array([level - n_sigma * spread, level + n_sigma * spread])
-        # of the array's own type, or each search would convert all of it
-        bounds = bounds.astype(values.dtype)
-        first = np.searchsorted(values, bounds[0])
-        last = np.searchsorted(values, bounds[1], side="right")
-        if last - first == values.size:
+        level = ranked(0.5)
+        spread = _QUARTILE_TO_SIGMA * (level - ranked(0.25))
+        # of the images' own type, or all of them would be converted
+        low = (level - n_sigma * spread).astype(values.dtype)
+        high = (level + n_sigma * spread).astype(values.dtype)
+        size = last - first
+        first = np.maximum(first, np.count_nonzero(values < low[:, None], axis=1))
+        last = np.minimum(last, np.count_nonzero(values <= high[:, None], axis=1))
+        if np.array_equal(last - first, size):
             break
-        values = values[first:last]
-    below = values[: (values.size + 1) // 2] - level
-    return level, _CLIPPED * float(np.sqrt(np.mean(np.square(below, dtype=float))))
+    rms = np.empty(len(values))
+    for i, (a, b) in enumerate(
+        zip(first, first + (last - first + 1) // 2, strict=True)
+    ):
+        below = values[i, a:b] - values.dtype.type(level[i])
+        rms[i] = np.sqrt(np.square(below, dtype=float).mean())
+    return level, _CLIPPED * rms
 
 
-def _ranked(values, share):
-    """The quantile of sorted values, interpolated."""
-    rank = share * (values.size - 1)
-    low, high = float(values[int(rank)]), float(values[int(np.ceil(rank))])
-    return low + (rank - int(rank)) * (high - low)
+def noise_unit(data, used, sky, rms):
+    """
+    What one is to mean in images that are counted in sigmas.
+
+    Parameters
+    ----------
+    data : `~numpy.ndarray`
+        Images, shape (n, ny, nx).
+    used : `~numpy.ndarray` of bool
+        Pixels that can be used.
+    sky, rms : `~numpy.ndarray`
+        Level and standard deviation of each sky.
+
+    Returns
+    -------
+    unit : `~numpy.ndarray`
+        The standard deviation or, where there is no noise, a thousandth of the
+        brightest pixel.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from galmorph.images.sky import noise_unit
+    >>> image = np.array([[[10.0, 14.0]]])
+    >>> noise_unit(image, image > 0, np.array([10.0]), np.array([0.0]))
+    array([0.004])
+    """
+    unit = np.array(rms, float)
+    for i in np.flatnonzero(unit == 0):
+        above = np.max(data[i], where=used[i], initial=sky[i]) - sky[i]
+        unit[i] = 1e-3 * float(above) or 1.0
+    return unit
 
 
-def in_sigmas(data, sky, rms):
+def in_sigmas(data, used, sky, unit):
     """
     Subtract the sky and count in standard deviations of it.
 
     Parameters
     ----------
     data : `~numpy.ndarray`
-        Pixels; finite.
-    sky, rms : float
-        Level and standard deviation of the sky. Where there is no noise, a
-        thousandth of the brightest pixel serves.
+        Images, shape (n, ny, nx); finite.
+    used : `~numpy.ndarray` of bool
+        Other pixels become zero.
+    sky, unit : `~numpy.ndarray`
+        Level of each sky and what one is to mean.
 
     Returns
     -------
-    plane : `~numpy.ndarray`
+    planes : `~numpy.ndarray`
         Of the same shape, float32.
-    scale : float
-        What a value of one was before.
 
     Examples
     --------
     >>> import numpy as np
     >>> from galmorph.images.sky import in_sigmas
-    >>> in_sigmas(np.array([10.0, 14.0]), 10.0, 2.0)
-    (array([0., 2.], dtype=float32), 2.0)
+    >>> image = np.array([[[10.0, 14.0]]])
+    >>> in_sigmas(image, image > 0, np.array([10.0]), np.array([2.0]))
+    array([[[0., 2.]]], dtype=float32)
     """
-    plane = data - sky
-    scale = rms or 1e-3 * float(plane.max()) or 1.0
-    plane = np.clip(plane / scale, -_MOST_SIGMAS, _MOST_SIGMAS)
-    return plane.astype(np.float32), scale
+    planes = data - sky.astype(data.dtype)[:, None, None]
+    planes /= unit.astype(data.dtype)[:, None, None]
+    np.clip(planes, -_MOST_SIGMAS, _MOST_SIGMAS, out=planes)
+    planes *= used
+    return planes.astype(np.float32, copy=False)
 
 
-def fill_from_nearest(plane, bad):
+def nearest_good(bad):
+    """
+    Where the nearest good pixel of each pixel is.
+
+    Parameters
+    ----------
+    bad : `~numpy.ndarray` of bool
+        Bad pixels of images, shape (n, ny, nx).
+
+    Returns
+    -------
+    nearest : `~numpy.ndarray` of int
+        Place in the flattened image, shape (n, ny, nx). Where all are bad each
+        pixel is its own nearest.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from galmorph.images.sky import nearest_good
+    >>> nearest_good(np.array([[[False, True]]]))
+    array([[[0, 0]]])
+    """
+    nearest = np.empty(bad.shape, np.intp)
+    for i, image in enumerate(bad):
+        if image.all():
+            nearest[i] = np.arange(image.size).reshape(image.shape)
+            continue
+        y, x = ndimage.distance_transform_edt(
+            image, return_distances=False, return_indices=True
+        )
+        nearest[i] = y * image.shape[1] + x
+    return nearest
+
+
+def fill_from_nearest(planes, bad, nearest):
     """
     Fill bad pixels from the nearest good ones, slightly smoothed.
 
     Parameters
     ----------
-    plane : `~numpy.ndarray`
-        Image of shape (ny, nx).
+    planes : `~numpy.ndarray`
+        Images of shape (n, ny, nx).
     bad : `~numpy.ndarray` of bool
-        Pixels to fill, of the same shape; not all of them.
+        Pixels to fill, of the same shape.
+    nearest : `~numpy.ndarray` of int
+        What `nearest_good` returned.
 
     Returns
     -------
@@ -116,12 +211,13 @@ def fill_from_nearest(plane, bad):
     Examples
     --------
     >>> import numpy as np
-    >>> from galmorph.images.sky import fill_from_nearest
-    >>> float(fill_from_nearest(np.full((3, 3), 2.0), np.eye(3) > 0)[1, 1])
+    >>> from galmorph.images.sky import fill_from_nearest, nearest_good
+    >>> bad = np.eye(3)[None] > 0
+    >>> filled = fill_from_nearest(np.full((1, 3, 3), 2.0), bad, nearest_good(bad))
+    >>> float(filled[0, 1, 1])
     2.0
     """
-    nearest = ndimage.distance_transform_edt(
-        bad, return_distances=False, return_indices=True
-    )
-    filled = plane[tuple(nearest)]
-    return np.where(bad, ndimage.gaussian_filter(filled, 1), plane)
+    flat = planes.reshape(len(planes), -1)
+    filled = np.take_along_axis(flat, nearest.reshape(flat.shape), axis=1)
+    smooth = ndimage.gaussian_filter(filled.reshape(planes.shape), (0, 1, 1))
+    return np.where(bad, smooth, planes)

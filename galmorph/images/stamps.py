@@ -11,7 +11,7 @@ from astropy.table import QTable
 
 from galmorph.core import MorphFlag
 
-__all__ = ["NOT_CLASSIFIED", "Stamps", "measurement_table"]
+__all__ = ["MEASURED", "NOT_CLASSIFIED", "Stamps", "measurement_table"]
 
 NOT_CLASSIFIED = int(
     MorphFlag.BAD_POSITION
@@ -31,6 +31,9 @@ _MEASURED = (
     ("sky", None, "Local sky level in the image's unit"),
     ("sky_rms", None, "Standard deviation of the local sky in the image's unit"),
 )
+
+MEASURED = tuple(name for name, *_ in _MEASURED)
+"""Names of the columns of measurements."""
 
 
 @dataclass
@@ -73,14 +76,16 @@ class Stamps:
         return (self.flags & NOT_CLASSIFIED) == 0
 
 
-def measurement_table(rows):
+def measurement_table(values, n):
     """
     Put measurements into a table.
 
     Parameters
     ----------
-    rows : list of dict
-        Values by the name of their column; what is missing becomes NaN.
+    values : dict of `~numpy.ndarray`
+        Columns by their names; what is missing becomes NaN.
+    n : int
+        Number of rows.
 
     Returns
     -------
@@ -89,12 +94,12 @@ def measurement_table(rows):
     Examples
     --------
     >>> from galmorph.images.stamps import measurement_table
-    >>> measurement_table([{"petrosian_radius": 7.5}])["petrosian_radius"]
+    >>> measurement_table({"petrosian_radius": [7.5]}, 1)["petrosian_radius"]
     <Quantity [7.5] pix>
     """
     table = QTable()
     for name, unit, description in _MEASURED:
-        column = np.array([row.get(name, np.nan) for row in rows], dtype=float)
+        column = np.array(values.get(name, np.full(n, np.nan)), dtype=float)
         table[name] = column if unit is None else column * unit
         table[name].info.description = description
     return table

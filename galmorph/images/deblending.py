@@ -1,0 +1,262 @@
+# Licensed under a 3-clause BSD style license - see licenses/LICENSE.rst
+"""
+Separate the sources of many small segments at once.
+
+photutils' deblending takes about ten milliseconds for each segment, most of it
+the overhead of calls. Here the segments are laid side by side on one sheet, so
+that each step is one call for all of them; the results are those of photutils.
+"""
+
+import numpy as np
+from scipy import ndimage
+
+__all__ = ["deblend_many"]
+
+_TOUCHING = np.ones((3, 3), bool)
+_MOST_MARKERS = 200  # with more, photutils takes levels of equal distance
+
+
+def deblend_many(images, masks, *, n_pixels, n_levels, contrast):
+    """
+    Cut segments into their sources, as photutils' ``deblend_sources`` does.
+
+    Parameters
+    ----------
+    images : list of `~numpy.ndarray`
+        The smoothed pixels in the box of each segment, shape (ny, nx) each.
+    masks : list of `~numpy.ndarray` of bool
+        The pixels of the segment, of the same shapes.
+    n_pixels : int
+        The least number of connected pixels of a source.
+    n_levels : int
+        Number of thresholds between the lowest and the highest value.
+    contrast : float
+        The least fraction of a segment's flux that a source must have.
+
+    Returns
+    -------
+    parts : list of `~numpy.ndarray` of int
+        Labels of the sources in each box, 0 outside of the segment. A segment
+        that was not cut has one label.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from galmorph.images.deblending import deblend_many
+    >>> y, x = np.mgrid[:20, :40]
+    >>> image = sum(np.exp(-np.hypot(x - i, y - 10) / 3) for i in (10, 30))
+    >>> mask = np.ones(image.shape, bool)
+    >>> parts, = deblend_many([image], [mask], n_pixels=5, n_levels=16, contrast=0.05)
+    >>> np.unique(parts).size
+    2
+    """
+    heights, widths = np.array([mask.shape for mask in masks]).T
+    top, left, shape = _places(heights, widths)
+    sheet, owners = np.zeros(shape, images[0].dtype), np.full(shape, -1, np.int32)
+    boxes = _boxes(top, left, heights, widths)
+    for number, box in enumerate(boxes):
+        sheet[box] = images[number]
+        owners[box][masks[number]] = number
+    pixels = np.flatnonzero(owners >= 0)
+    segments = _Segments(sheet, pixels, owners.ravel()[pixels], len(images))
+    labels = segments.flooded(segments.markers(n_pixels, n_levels))
+    segments.join_faint(labels, contrast)
+    return [labels[box] for box in boxes]
+
+
+def _places(heights, widths):
+    """Where boxes lie on a sheet, in rows; nothing touches a box or the rim."""
+    widest = max(int(np.sum((heights + 1) * (widths + 1)) ** 0.5), widths.max()) + 2
+    top, left = np.zeros(len(heights), int), np.zeros(len(heights), int)
+    row, column, height = 1, 1, 0
+    for i in np.argsort(-heights, kind="stable"):
+        if column + widths[i] >= widest:
+            row, column, height = row + height + 1, 1, 0
+        top[i], left[i] = row, column
+        column, height = column + widths[i] + 1, max(height, heights[i])
+    return top, left, (row + height + 1, widest)
+
+
+def _boxes(top, left, heights, widths):
+    edges = np.transpose([top, top + heights, left, left + widths])
+    return [np.s_[a:b, c:d] for a, b, c, d in edges.tolist()]
+
+
+class _Segments:
+    """
+    The pixels of segments on a sheet.
+
+    Parameters
+    ----------
+    sheet : `~numpy.ndarray`
+        The image.
+    pixels : `~numpy.ndarray` of int
+        Places of the segments' pixels in the flattened sheet.
+    owner : `~numpy.ndarray` of int
+        The segment of each of these pixels.
+    n : int
+        Number of segments.
+    """
+
+    def __init__(self, sheet, pixels, owner, n):
+        self.sheet, self.pixels, self.owner, self.n = sheet, pixels, owner, n
+        self.within = np.zeros(sheet.size, bool)
+        self.within[pixels] = True
+        self.values = sheet.ravel()[pixels]
+        self.lowest = np.full(n, np.inf, sheet.dtype)
+        self.highest = np.full(n, -np.inf, sheet.dtype)
+        np.minimum.at(self.lowest, owner, self.values)
+        np.maximum.at(self.highest, owner, self.values)
+
+    def markers(self, n_pixels, n_levels):
+        """The source of each pixel above the passes to other sources, 0 below."""
+        linear = self.lowest <= 0
+        markers = self._markers(n_pixels, self._levels(n_levels, linear))
+        many = (self._sources(markers) > _MOST_MARKERS) & ~linear
+        if many.any():
+            again = self._markers(n_pixels, self._levels(n_levels, linear | many))
+            again[again > 0] += markers.max()
+            markers = np.where(many[self.owner], again, markers)
+        return markers
+
+    def _levels(self, n_levels, linear):
+        low, high = self.lowest, self.highest
+        levels = np.linspace(low, high, n_levels + 2)
+        with np.errstate(all="ignore"):
+            share = (levels - low) / (high - low)
+            curved = low * (high / low) ** share
+        return np.where(linear, levels, curved)[1:-1]
+
+    def _sources(self, labels):
+        """Number of labels in each segment."""
+        owner = np.full(labels.max(initial=0) + 1, -1)
+        owner[labels] = self.owner
+        return np.bincount(owner[1:][owner[1:] >= 0], minlength=self.n)
+
+    def _markers(self, n_pixels, levels):
+        markers = self.owner + 1
+        rest = np.arange(len(markers))
+        above = np.zeros(self.sheet.shape, bool)
+        for level in levels:
+            stay = self.values[rest] > level[self.owner[rest]]
+            above.ravel()[self.pixels[rest]] = stay
+            rest = rest[stay]
+            labels, number = ndimage.label(above, _TOUCHING)
+            found = labels.ravel()[self.pixels[rest]]
+            size = np.bincount(found, minlength=number + 1)
+            # all of a piece lies in one marker of the levels below, or in none
+            parent = np.zeros(number + 1, int)
+            parent[found] = markers[rest]
+            parent[size < n_pixels] = 0
+            split = np.bincount(parent, minlength=markers.max() + 1) > 1
+            split[0] = False
+            if split.any():
+                child = np.where(parent[found] > 0, found + len(split), 0)
+                child = np.where(split[markers[rest]], child, markers[rest])
+                markers[split[markers]] = 0
+                markers[rest] = child
+        return markers
+
+    def flooded(self, markers):
+        """Labels on the sheet: all pixels of the segments, flooded from markers."""
+        labels = np.zeros(self.sheet.shape, np.int32)
+        mask = np.zeros(self.sheet.shape, bool)
+        several = (self._sources(markers) > 1)[self.owner]
+        # what is one source needs no flood
+        markers = np.where(several, markers, markers.max() + 1 + self.owner)
+        labels.ravel()[self.pixels] = markers
+        mask.ravel()[self.pixels[several]] = True
+        if several.any():
+            labels[mask] = _flood(self.sheet, labels, mask)[mask]
+        return labels
+
+    def join_faint(self, labels, contrast):
+        """Give the pixels of sources that are too faint to those around; in place."""
+        pixels, owner, values = self.pixels, self.owner, self.values
+        flat = labels.ravel()
+        total = np.bincount(owner, values, self.n)
+        flux = np.bincount(flat[pixels], values)
+        segment = np.full(flux.size, self.n)
+        segment[flat[pixels]] = owner
+        while True:
+            dropped, joined = self._too_faint(flux, segment, total, contrast)
+            ended = joined[owner] > 0
+            flat[pixels[ended]] = joined[owner[ended]]
+            if dropped.size == 0:
+                return
+            # only segments with a source to drop can have another one
+            active = np.zeros(self.n + 1, bool)
+            active[segment[dropped]] = True
+            segment[~active[segment]] = segment[dropped] = self.n
+            pixels, owner, values = (a[active[owner]] for a in (pixels, owner, values))
+            gone = np.zeros(flux.size, bool)
+            gone[dropped] = True
+            gone = gone[flat[pixels]]
+            self._flood_again(labels, pixels[gone], owner[gone])
+            flux += np.bincount(flat[pixels[gone]], values[gone], flux.size)
+
+    def _too_faint(self, flux, segment, total, contrast):
+        """
+        The faintest label of each segment where it is too faint.
+
+        Besides, for each segment, the brightest label where all others together
+        are too faint, else 0.
+        """
+        labels = np.flatnonzero(segment < self.n)
+        labels = labels[np.lexsort((flux[labels], segment[labels]))]
+        flux, segment = flux[labels], segment[labels]
+        last = np.append(segment[1:] != segment[:-1], True)[: len(labels)]
+        first = np.append(True, last[:-1])[: len(labels)]
+        least, brightest = contrast * total[segment], np.zeros(self.n)
+        brightest[segment[last]] = flux[last]
+        others = total - brightest
+        swallows = (others < np.minimum(contrast * total, brightest)) & (
+            self.lowest >= 0
+        )
+        joined = np.zeros(self.n, np.int32)
+        joined[segment[last]] = labels[last]
+        joined[~swallows] = 0
+        # one at a time, for several may join to one that is bright enough
+        faintest = first & ~last & (flux < least) & ~swallows[segment]
+        return labels[faintest], joined
+
+    def _flood_again(self, labels, pixels, owner):
+        """Flood some pixels from the labels around them; in place."""
+        width = self.sheet.shape[1]
+        labels.ravel()[pixels] = 0
+        around = np.add.outer((-width, 0, width), (-1, 0, 1)).ravel()
+        near = (pixels[:, None] + around).ravel()
+        mask = np.zeros(labels.shape, bool)
+        mask.ravel()[near[self.within[near]]] = True
+        _, which = np.unique(owner, return_inverse=True)
+        row, column = np.divmod(pixels, width)
+        top, bottom = _range(row, which)
+        left, right = _range(column, which)
+        old = _boxes(top - 1, left - 1, bottom - top + 3, right - left + 3)
+        # on a smaller sheet
+        heights, widths = bottom - top + 3, right - left + 3
+        top, left, shape = _places(heights, widths)
+        new = _boxes(top, left, heights, widths)
+        moved = [np.zeros(shape, a.dtype) for a in (self.sheet, labels, mask)]
+        for here, there in zip(old, new, strict=True):
+            for small, large in zip(moved, (self.sheet, labels, mask), strict=True):
+                small[there] = large[here]
+        found = _flood(*moved)
+        for here, there in zip(old, new, strict=True):
+            part = mask[here]
+            labels[here][part] = found[there][part]
+
+
+def _flood(image, labels, mask):
+    from skimage.segmentation import watershed
+
+    return watershed(-image, labels, mask=mask, connectivity=_TOUCHING)
+
+
+def _range(values, which):
+    """Least and largest of the values of each number from 0 up."""
+    low = np.full(which.max() + 1, values.max())
+    high = np.zeros_like(low)
+    np.minimum.at(low, which, values)
+    np.maximum.at(high, which, values)
+    return low, high
