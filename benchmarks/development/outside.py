@@ -14,10 +14,9 @@ from astropy.table import Table
 from PIL import Image, ImageDraw, ImageFont
 from scipy import ndimage
 from skimage import data as pictures
-from stars import _drawn
+from stars import drawn, noisy
 
 from galmorph.simulation import INSTRUMENTS, simulate_galaxies
-from galmorph.simulation.galaxies import add_noise, draw_depth
 
 __all__ = ["KINDS", "alarm_rows", "outside_images"]
 
@@ -83,9 +82,8 @@ def _spikes(random):
     ]
     distance = random.uniform(35, 60) / np.sqrt(2)
     x, y = 63.5 + distance * random.choice([-1, 1], 2)
-    image = _drawn(camera, camera.magnitudes[0] - random.uniform(3, 5), 0, 128, x, y)
-    _, rms = draw_depth(random, camera)
-    return add_noise(image, camera, rms, random)[16:112, 16:112]
+    image = drawn(camera, camera.magnitudes[0] - random.uniform(3, 5), 0, 128, x, y)
+    return noisy(image, camera, random)[0][16:112, 16:112]
 
 
 def _star_field(random):
@@ -94,7 +92,7 @@ def _star_field(random):
     image = np.zeros((160, 160))
     width = camera.psf_fwhm / camera.pixel_scale
     n = int(random.uniform(0.05, 0.3) * (160 / width) ** 2)
-    stamp = _drawn(camera, camera.zero_point, 0, 65, 32, 32)
+    stamp = drawn(camera, camera.zero_point, 0, 65, 32, 32)
     for flux in (random.pareto(0.9, n) + 1).clip(0, 1000):
         x, y = random.integers(-32, 128, 2)
         moved = ndimage.shift(stamp, random.uniform(-0.5, 0.5, 2), order=1)
@@ -121,6 +119,8 @@ def _text(random):
         draw.text((int(random.integers(-20, 10)), int(y)), line, 255, font)
         y += font.size * random.uniform(1.1, 2.5)
     image = np.asarray(canvas)
+    if np.ptp(image) == 0:  # only gaps
+        return _text(random)
     return 255 - image if random.random() < 0.5 else image.copy()
 
 
@@ -151,11 +151,12 @@ def _wide(random, galaxies):
     first = [(n - side) // 2 for n in image.shape]
     image = image[first[0] : first[0] + side, first[1] : first[1] + side]
     small = image.reshape(side // 10, 10, side // 10, 10).mean(axis=(1, 3))
-    rms = 1.4826 * np.median(abs(small - np.median(small)))
-    rms = max(rms, 0.01 * small.max(), 1e-9)
+    # in noise that hides where the pixels of the galaxy end
+    rms = 3 * 1.4826 * np.median(abs(small - np.median(small)))
+    rms = max(rms, 0.02 * small.max(), 1e-9)
     wide = random.normal(0, rms, (64, 64))
     y = 32 - len(small) // 2
-    wide[y : y + len(small), y : y + len(small)] = small
+    wide[y : y + len(small), y : y + len(small)] += small
     return wide
 
 

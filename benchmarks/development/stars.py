@@ -14,11 +14,10 @@ import numpy as np
 from astropy.table import Table
 
 from galmorph.simulation import INSTRUMENTS, simulate_galaxies
-from galmorph.simulation.galaxies import add_noise, draw_depth
 from galmorph.simulation.population import draw_neighbour
 from galmorph.simulation.rendering import add_object
 
-__all__ = ["LOSSES", "point_sources"]
+__all__ = ["LOSSES", "drawn", "noisy", "point_sources"]
 
 LOSSES = ("flat", "missing", "zero", "bleeding")
 """What becomes of a saturated core."""
@@ -79,7 +78,16 @@ def _lose_core(image, x, y, loss, random):
     return bled
 
 
-def _drawn(camera, magnitude, radius, side, x, y):
+def noisy(image, camera, random):
+    """The image with the noise of sky and photons in one of the camera's surveys."""
+    _, times, shares = zip(*camera.depths, strict=True)
+    time = random.choice(times, p=shares) * random.lognormal(0, 0.4)
+    photons = np.sqrt(np.maximum(image, 0) / time) * random.normal(size=image.shape)
+    rms = camera.sky_rms(time)
+    return image + photons + camera.noise(image.shape, rms, random), rms
+
+
+def drawn(camera, magnitude, radius, side, x, y):
     """
     A point, or a compact galaxy of some radius, without noise.
 
@@ -101,7 +109,6 @@ def _drawn(camera, magnitude, radius, side, x, y):
 
 def _point_source(kind, camera, random):
     """One image of a point source, and what is known of it."""
-    depth, rms = draw_depth(random, camera)
     bright, faint = camera.magnitudes
     low, high = {
         "star, faint": (bright + 2.0, faint - 1.5),
@@ -115,7 +122,7 @@ def _point_source(kind, camera, random):
     side = 96 if kind in ("star, faint", "compact") else 176
     hexagonal = camera.name.startswith("NIRCam") and random.random() < 0.5
     x, y = (side - 1) / 2 + random.normal(scale=0.7, size=2)
-    own = _drawn(
+    own = drawn(
         _hexagonal(camera) if hexagonal else camera, magnitude, radius, side, x, y
     )
     image = own.copy()
@@ -127,7 +134,7 @@ def _point_source(kind, camera, random):
             add_object(
                 image, draw_neighbour(random, camera.magnitudes), camera, x2, y2, random
             )
-    image = add_noise(image, camera, rms, random)
+    image, rms = noisy(image, camera, random)
     loss = ""
     if kind == "star, saturated":
         loss = str(random.choice(LOSSES))
