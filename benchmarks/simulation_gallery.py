@@ -19,9 +19,9 @@ from matplotlib.figure import Figure
 
 from galmorph.images import detect_sources
 from galmorph.simulation import WFC3_F160W
-from galmorph.simulation.galaxies import add_noise
 from galmorph.simulation.population import draw_galaxy, draw_neighbour
 from galmorph.simulation.rendering import add_object
+from galmorph.simulation.scenes import add_noise
 
 SIDE = 64
 ROWS, COLUMNS = 2, 9

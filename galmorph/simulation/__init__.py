@@ -9,6 +9,7 @@ whole mosaic with its truth (`simulate_field`). Nothing here needs a network.
 
 from galmorph.simulation.calibration import fit_calibration
 from galmorph.simulation.cameras import INSTRUMENTS, get_instrument
+from galmorph.simulation.display import DISPLAYS, Display, draw_display
 from galmorph.simulation.fields import SimulatedField, simulate_field
 from galmorph.simulation.galaxies import (
     SimulatedGalaxies,
@@ -16,6 +17,7 @@ from galmorph.simulation.galaxies import (
     simulate_stamps,
 )
 from galmorph.simulation.instruments import WFC3_F160W, Instrument, PSFImage
+from galmorph.simulation.optics import Optics
 from galmorph.simulation.statistics import (
     REAL_CORRELATIONS,
     REAL_LEVELS,
@@ -37,6 +39,7 @@ from galmorph.simulation.votes import (
 )
 
 __all__ = [
+    "DISPLAYS",
     "INSTRUMENTS",
     "REAL_CORRELATIONS",
     "REAL_LEVELS",
@@ -45,12 +48,15 @@ __all__ = [
     "REAL_TICKED",
     "WFC3_F160W",
     "Calibration",
+    "Display",
     "Instrument",
+    "Optics",
     "PSFImage",
     "SimulatedField",
     "SimulatedGalaxies",
     "Visible",
     "compare_votes",
+    "draw_display",
     "draw_few_votes",
     "draw_ticks",
     "draw_votes",

@@ -17,15 +17,11 @@ from astropy.wcs import WCS
 
 from galmorph.core import ConfigurationError
 from galmorph.images import as_nddata
-from galmorph.simulation.galaxies import (
-    add_noise,
-    as_truth_table,
-    check_instrument,
-    random_of,
-    seen_columns,
-)
+from galmorph.simulation.galaxies import check_instrument
 from galmorph.simulation.population import draw_galaxy
 from galmorph.simulation.rendering import draw_object, overlap
+from galmorph.simulation.scenes import add_noise
+from galmorph.simulation.truths import as_truth_table, random_of, seen_columns
 from galmorph.simulation.visibility import see
 from galmorph.simulation.votes import vote_fractions
 from galmorph.tables import write_table

@@ -3,7 +3,6 @@
 Simulated galaxies, one by one: cutouts or stamps with their vote fractions.
 """
 
-import math
 import multiprocessing
 import os
 from concurrent.futures import ProcessPoolExecutor
@@ -18,53 +17,15 @@ from astropy.table import QTable
 from galmorph.core import CANDELS, ConfigurationError, import_optional
 from galmorph.images import as_nddata, cutout_from_image
 from galmorph.simulation.cameras import get_instrument
-from galmorph.simulation.defects import add_blend, add_defect
+from galmorph.simulation.display import DISPLAYS, draw_display
 from galmorph.simulation.instruments import WFC3_F160W, Instrument
-from galmorph.simulation.population import draw_galaxy, draw_neighbour
-from galmorph.simulation.rendering import add_object, object_side, render
-from galmorph.simulation.visibility import see
-from galmorph.simulation.votes import draw_ticks, vote_fractions
+from galmorph.simulation.population import KINDS
+from galmorph.simulation.scenes import RANDOM, make_scene
+from galmorph.simulation.truths import as_truth_table, random_of
+from galmorph.simulation.votes import draw_ticks
 
 __all__ = ["SimulatedGalaxies", "simulate_galaxies", "simulate_stamps"]
 
-_UNITS = {
-    "magnitude": u.mag,
-    "half_light_radius": u.arcsec,
-    "position_angle": u.deg,
-    "sky_rms": u.electron / u.s,
-}
-_DESCRIPTIONS = {
-    "index": "Number of the galaxy within its seed",
-    "kind": "Kind of object",
-    "magnitude": "AB magnitude",
-    "half_light_radius": "Half-light radius along the major axis",
-    "bulge_to_total": "Fraction of the light in the bulge",
-    "sersic_n": "Sersic index of the bulge",
-    "axis_ratio": "Axis ratio of the light",
-    "position_angle": "Position angle of the major axis, from x to y",
-    "spiral": "Amplitude of spiral arms",
-    "ring": "Strength of the ring",
-    "bar": "Strength of the bar",
-    "clumpiness": "Strength of clumps",
-    "lopsidedness": "Amplitude of lopsidedness",
-    "dust": "Strength of a lane of dust",
-    "companion": "Flux of a merging companion over that of the galaxy",
-    "third": "Flux of a third merging galaxy over that of the galaxy",
-    "tail": "Strength of a tidal tail",
-    "artifact": "Strength of an artifact",
-    "saturation": "Part of a star's peak that is cut off",
-    "defect": "Kind of artifact",
-    "depth": "Kind of survey",
-    "sky_rms": "Standard deviation of the noise per pixel",
-    "seen_size": "Logarithm of the half-light radius over the PSF's FWHM",
-    "seen_signal": "Logarithm of the signal-to-noise ratio of a resolution element",
-    "seen_asymmetry": "Share of the light that is asymmetric above the noise",
-    "seen_structure": "Share of the light in other structure above the noise",
-    "seen_blend": "Light of other objects over that of the object, close to it",
-}
-# galaxies brighter than H = 27 per square arcsecond, about those of the XDF, and
-# by how much fewer they are in the logarithm for each magnitude brighter
-_NEIGHBOURS, _SLOPE = 0.06, 0.26
 _CHUNK = 64
 
 
@@ -92,84 +53,42 @@ class SimulatedGalaxies:
     table: QTable
 
 
-def random_of(seed, index):
-    """The random numbers of one object."""
-    # by its own number, so that a galaxy is the same in every chunk
-    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(index,)))
+@dataclass(frozen=True)
+class _Recipe:
+    """What a galaxy depends on, but for its number."""
+
+    seed: int
+    instruments: tuple
+    n_votes: int | None
+    kinds: dict | None
+    display: str | None
+    display_share: float
 
 
-def draw_depth(random, instrument):
-    """A kind of survey and the noise of a pixel in it."""
-    names, times, shares = zip(*instrument.depths, strict=True)
-    which = random.choice(len(names), p=shares)
-    return names[which], instrument.sky_rms(times[which] * random.lognormal(0, 0.4))
-
-
-def add_noise(image, instrument, rms, random):
-    """Noise of the sky and of the photons of the objects themselves."""
-    time = instrument.exposure_time(rms)
-    image = image.astype(np.float32)
-    photons = np.sqrt(np.maximum(image, 0) / np.float32(time))
-    photons *= random.standard_normal(image.shape, dtype=np.float32)
-    return image + photons + instrument.noise(image.shape, rms, random)
-
-
-def _simulate_one(seed, index, instrument, n_votes):
-    random = random_of(seed, index)
-    truth = draw_galaxy(random, magnitudes=instrument.magnitudes)
-    depth, rms = draw_depth(random, instrument)
-    scale = instrument.pixel_scale
-    side = object_side(truth, instrument)
-    x, y = (side - 1) / 2 + random.normal(scale=0.7, size=2)
-
-    own = render(truth, instrument, side, x, y, random)
-    others = np.zeros_like(own)
-    clear = max(0.8 * truth["half_light_radius"], 0.4) / scale
-    density = _NEIGHBOURS * 10 ** (_SLOPE * (instrument.magnitudes[1] - 25))
-    for _ in range(random.poisson(density * (side * scale) ** 2)):
-        neighbour = draw_neighbour(random, instrument.magnitudes)
-        x2, y2 = random.uniform(0, side, size=2)
-        if math.hypot(x2 - x, y2 - y) > clear + neighbour["half_light_radius"] / scale:
-            add_object(others, neighbour, instrument, x2, y2, random)
-    if truth["defect"] == "blend":
-        add_blend(others, truth, instrument, x, y, random)
-    image = add_noise(own + others, instrument, rms, random)
-    if truth["defect"]:
-        image = add_defect(image, truth["defect"], instrument, x, y, rms, random)
-
-    visible = see(truth, instrument, rms, random, own, (x, y), others)
-    fractions = vote_fractions(truth, instrument, rms, random, visible=visible)
-    if n_votes is not None:
-        ticks = draw_ticks(list(fractions.values()), n_votes, random)
-        fractions = dict(zip(fractions, ticks.mean(axis=0), strict=True))
-    row = {"index": index, **fractions, **truth, "depth": depth, "sky_rms": rms}
-    return image.astype(np.float32), row | seen_columns(visible)
-
-
-def seen_columns(visible):
-    """What can be seen, as columns of the table of truths."""
-    names = ("size", "signal", "asymmetry", "structure", "blend")
-    return {f"seen_{name}": getattr(visible, name) for name in names}
-
-
-def as_truth_table(rows):
-    """Vote fractions and truths of many objects as a table."""
-    names = ["index", *CANDELS.outputs, *list(_DESCRIPTIONS)[1:]]
-    table = QTable()
-    for name in names:
-        if rows and name not in rows[0]:
-            continue
-        values = [row[name] for row in rows]
-        if name in CANDELS.outputs:
-            column = np.array(values, dtype=np.float32)
-        elif name in ("kind", "defect", "depth"):
-            column = np.array(values, dtype="U16")
-        else:
-            column = np.array(values, dtype=int if name == "index" else float)
-        table[name] = column * _UNITS[name] if name in _UNITS else column
-        described = _DESCRIPTIONS.get(name)
-        table[name].info.description = described or CANDELS.describe(name)
-    return table
+def _simulate_one(recipe, index):
+    random = random_of(recipe.seed, index)
+    cameras = recipe.instruments
+    # one camera takes no random number, so that its galaxies stay what they were
+    camera = cameras[random.integers(len(cameras)) if len(cameras) > 1 else 0]
+    scene = make_scene(random, camera, recipe.kinds)
+    row = {"index": index, **scene.truth}
+    if recipe.n_votes is not None:
+        fractions = [row[name] for name in CANDELS.outputs]
+        ticks = draw_ticks(fractions, recipe.n_votes, random).mean(axis=0)
+        row |= dict(zip(CANDELS.outputs, ticks, strict=True))
+    image, scale = scene.image, scene.instrument.pixel_scale
+    if recipe.display is None:
+        return as_nddata(NDData(image, unit=u.electron / u.s), pixel_scale=scale), row
+    row["display"] = ""
+    if random.random() < recipe.display_share:
+        row["display"] = recipe.display
+        radius = row["half_light_radius"] / scale
+        radius = (radius**2 + (row["psf_fwhm"] / scale / 2) ** 2) ** 0.5
+        display = draw_display(random, recipe.display)
+        image, zoom = display.save(image, row["sky_rms"], radius)
+        image, scale = image.astype(np.float32), scale / zoom
+        row["pixel_scale"] = scale
+    return as_nddata(image, pixel_scale=scale), row
 
 
 def check_instrument(instrument):
@@ -184,7 +103,18 @@ def check_instrument(instrument):
     return instrument
 
 
-def _check_numbers(n, n_votes):
+def _check_instruments(instrument):
+    """One or several cameras, of which one may be any."""
+    several = isinstance(instrument, (list, tuple))
+    if several and not instrument:
+        raise ConfigurationError("instrument: found none in the sequence")
+    return tuple(
+        RANDOM if each == RANDOM else check_instrument(each)
+        for each in (instrument if several else (instrument,))
+    )
+
+
+def _check(n, seed, instrument, n_votes, kinds, display, display_share):
     if not n >= 0:
         raise ConfigurationError(f"n: found {n!r}; it must be 0 or more")
     if n_votes is not None and not n_votes > 0:
@@ -192,6 +122,22 @@ def _check_numbers(n, n_votes):
             f"n_votes: found {n_votes!r}; give 1 or more, or None for expected"
             " fractions"
         )
+    if kinds is not None:
+        good = kinds and set(kinds) <= set(KINDS)
+        if not good or min(kinds.values()) < 0 or not sum(kinds.values()) > 0:
+            raise ConfigurationError(
+                f"kinds: found {kinds!r}; give shares of {', '.join(KINDS)}"
+            )
+    if display is not None and display not in DISPLAYS:
+        raise ConfigurationError(
+            f"display: found {display!r}; there are {', '.join(DISPLAYS)}"
+        )
+    if not 0 <= display_share <= 1:
+        raise ConfigurationError(
+            f"display_share: found {display_share!r}; it is a share from 0 to 1"
+        )
+    cameras = _check_instruments(instrument)
+    return _Recipe(seed, cameras, n_votes, kinds, display, display_share)
 
 
 def simulate_galaxies(
@@ -201,6 +147,9 @@ def simulate_galaxies(
     instrument=None,
     first=0,
     n_votes=None,
+    kinds=None,
+    display=None,
+    display_share=1.0,
     n_workers=1,
     progress=None,
 ):
@@ -214,14 +163,23 @@ def simulate_galaxies(
     seed : int
         Galaxy ``i`` of a seed is always the same, whatever ``n``, ``first``
         and ``n_workers``.
-    instrument : `Instrument` or str, optional
+    instrument : `Instrument`, str or sequence of these, optional
         A camera or its name in `INSTRUMENTS`; `WFC3_F160W` where it is not
-        given.
+        given. ``"random"`` draws a camera, and galaxies of any size and
+        brightness in it, anew for each galaxy. Of several, each galaxy gets one.
     first : int, optional
         Number of the first galaxy.
     n_votes : int, optional
         Number of classifiers whose votes are drawn; where it is not given the
         fractions are those expected of infinitely many.
+    kinds : dict, optional
+        Shares of the kinds of objects: ``{"star": 1}`` for stars alone. As in
+        CANDELS where it is not given.
+    display : str, optional
+        Save images in 8 bits, to be looked at, in a way that `draw_display`
+        draws for each galaxy; linear pixels where it is not given.
+    display_share : float, optional
+        Share of the galaxies for which that is done.
     n_workers : int, optional
         Number of processes.
     progress : callable, optional
@@ -247,14 +205,11 @@ def simulate_galaxies(
     >>> bool((galaxies.table["f_disk"] <= 1).all())
     True
     """
-    instrument = check_instrument(instrument)
-    _check_numbers(n, n_votes)
-    jobs = [
-        (seed, indices, instrument, n_votes) for indices in _chunks(first, n, _CHUNK)
-    ]
+    recipe = _check(n, seed, instrument, n_votes, kinds, display, display_share)
+    jobs = [(recipe, indices) for indices in _chunks(first, n, _CHUNK)]
     cutouts, rows = [], []
     for images, truths in _in_order(_galaxies_of, jobs, n_workers):
-        cutouts += [_as_image(image, instrument) for image in images]
+        cutouts += images
         rows += truths
         if progress is not None:
             progress(len(rows))
@@ -267,23 +222,15 @@ def _chunks(first, n, size):
 
 
 def _galaxies_of(job):
-    seed, indices, instrument, n_votes = job
-    made = [_simulate_one(seed, index, instrument, n_votes) for index in indices]
+    recipe, indices = job
+    made = [_simulate_one(recipe, index) for index in indices]
     return [image for image, _ in made], [row for _, row in made]
-
-
-def _as_image(image, instrument):
-    return as_nddata(
-        NDData(image, unit=u.electron / u.s), pixel_scale=instrument.pixel_scale
-    )
 
 
 def _stamps_of(job):
     *job, preprocessor = job
     images, rows = _galaxies_of(job)
-    instrument = job[2]
-    cutouts = [cutout_from_image(_as_image(image, instrument)) for image in images]
-    stamps = preprocessor(cutouts)
+    stamps = preprocessor([cutout_from_image(image) for image in images])
     return stamps.data, stamps.flags, rows
 
 
@@ -295,6 +242,9 @@ def simulate_stamps(
     instrument=None,
     first=0,
     n_votes=None,
+    kinds=None,
+    display=None,
+    display_share=1.0,
     n_workers=None,
     progress=None,
 ):
@@ -310,14 +260,23 @@ def simulate_stamps(
         processes.
     preprocessor : `~galmorph.images.Preprocessor`
         Makes the stamps.
-    instrument : `Instrument` or str, optional
+    instrument : `Instrument`, str or sequence of these, optional
         A camera or its name in `INSTRUMENTS`; `WFC3_F160W` where it is not
-        given.
+        given. ``"random"`` draws a camera, and galaxies of any size and
+        brightness in it, anew for each galaxy. Of several, each galaxy gets one.
     first : int, optional
         Number of the first galaxy.
     n_votes : int, optional
         Number of classifiers whose votes are drawn; where it is not given the
         fractions are those expected of infinitely many.
+    kinds : dict, optional
+        Shares of the kinds of objects: ``{"star": 1}`` for stars alone. As in
+        CANDELS where it is not given.
+    display : str, optional
+        Save images in 8 bits, to be looked at, in a way that `draw_display`
+        draws for each galaxy; linear pixels where it is not given.
+    display_share : float, optional
+        Share of the galaxies for which that is done.
     n_workers : int, optional
         Number of processes; all cores where it is not given.
     progress : callable, optional
@@ -347,13 +306,9 @@ def simulate_stamps(
     >>> stamps.shape, len(table)
     ((2, 45, 45, 1), 2)
     """
-    instrument = check_instrument(instrument)
-    _check_numbers(n, n_votes)
+    recipe = _check(n, seed, instrument, n_votes, kinds, display, display_share)
     n_workers = n_workers or os.cpu_count() or 1
-    jobs = [
-        (seed, indices, instrument, n_votes, preprocessor)
-        for indices in _chunks(first, n, _CHUNK)
-    ]
+    jobs = [(recipe, indices, preprocessor) for indices in _chunks(first, n, _CHUNK)]
     side = preprocessor.shape + preprocessor.margin
     data = np.zeros((n, side, side, 1), np.float32)
     flags, rows = np.zeros(n, np.int32), []

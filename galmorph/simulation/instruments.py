@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
-from scipy import ndimage
+from scipy import fft, ndimage
 
 from galmorph.core import ConfigurationError, import_optional
+from galmorph.simulation.optics import Optics
 
 __all__ = ["WFC3_F160W", "Instrument", "PSFImage"]
 
@@ -94,6 +95,8 @@ class Instrument:
         the seeing on the ground.
     psf_image : `PSFImage`, optional
         The PSF itself; see `with_psf`.
+    optics : `~galmorph.simulation.optics.Optics`, optional
+        What makes the PSF, in place of ``diameter``, ``jitter`` and the others.
 
     Examples
     --------
@@ -120,6 +123,7 @@ class Instrument:
     halo_radius: float = 0.36
     fwhm: float = 0.0
     psf_image: "PSFImage | None" = None
+    optics: Optics | None = None
 
     def with_psf(self, *, fwhm=None, image=None, scale=None):
         """
@@ -155,7 +159,7 @@ class Instrument:
         if fwhm is not None:
             if not fwhm > 0:
                 raise ConfigurationError(f"fwhm: found {fwhm!r}; it must be positive")
-            return replace(self, fwhm=float(fwhm), psf_image=None)
+            return replace(self, fwhm=float(fwhm), psf_image=None, optics=None)
         image = np.array(image, dtype=np.float32)
         if image.ndim != 2 or not np.isfinite(image).all() or not image.sum() > 0:
             raise ConfigurationError(
@@ -163,12 +167,44 @@ class Instrument:
                 " dimensions, finite values and a positive sum"
             )
         scale = self.pixel_scale if scale is None else float(scale)
-        return replace(self, psf_image=PSFImage(image, scale))
+        return replace(self, psf_image=PSFImage(image, scale), optics=None)
 
     @property
     def psf_fwhm(self):
         """Full width at half maximum of the PSF in arcseconds."""
+        if self.optics is not None:
+            return self.optics.fwhm(self.pixel_scale)
         return _psf_fwhm(self)
+
+    @property
+    def undersampled(self):
+        """Whether images are drawn on finer pixels, of which some are kept."""
+        return self.optics is not None and self.psf_fwhm < 2.2 * self.pixel_scale
+
+    def psf_transform(self, n, scale):
+        """
+        Transform of the PSF in the layout of `numpy.fft.rfft2`.
+
+        Parameters
+        ----------
+        n : int
+            Side of the image in pixels.
+        scale : float
+            Arcseconds per pixel of the image.
+
+        Returns
+        -------
+        transform : `~numpy.ndarray`
+            Array of shape (n, n // 2 + 1).
+        """
+        if self.optics is not None:
+            return self.optics.transform(n, scale)
+        galsim = import_optional("galsim", "sim")
+        half = n // 2
+        bounds = galsim.BoundsI(0, half, -half, half - 1)
+        image = galsim.ImageCD(bounds, scale=2 * np.pi / (n * scale))
+        self.psf().drawKImage(image=image, recenter=False)
+        return np.roll(image.array, half, axis=0).astype(np.complex64)
 
     def psf(self):
         """
@@ -294,6 +330,11 @@ def _psf(instrument):
         # a Moffat profile of index 4.765 is what turbulence gives (Trujillo et al.
         # 2001, MNRAS 328, 977)
         profile = galsim.Moffat(beta=4.765, fwhm=instrument.fwhm)
+    elif instrument.optics is not None:
+        n = 385 + 1
+        drawn = fft.irfft2(instrument.psf_transform(n, scale / 2), (n, n))
+        given = galsim.Image(fft.fftshift(drawn)[1:, 1:], scale=scale / 2)
+        profile = galsim.InterpolatedImage(given, flux=1.0)
     else:
         profile = _optics(instrument)
     image = profile.drawImage(nx=385, ny=385, scale=scale / 2, method="no_pixel")

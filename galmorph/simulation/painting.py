@@ -39,7 +39,7 @@ def is_painted(truth):
     -------
     painted : bool
     """
-    return any(truth[name] for name in STRUCTURE)
+    return any(truth.get(name) for name in (*STRUCTURE, "knots"))
 
 
 def paint_disk(truth, dx, dy, random):
@@ -76,8 +76,9 @@ def paint_disk(truth, dx, dy, random):
     length = max(truth["half_light_radius"], 0.03) / SCALE_LENGTHS
 
     image = np.exp(-radius / length)
+    arms = _draw_arms(random) if truth["spiral"] else None
     if truth["spiral"]:
-        image *= _arms(truth["spiral"], radius / length, along, across, random)
+        image *= _arms(arms, truth["spiral"], radius / length, along, across)
     if truth["ring"]:
         place, width = random.uniform(1.2, 2.5), random.uniform(0.2, 0.4)
         image *= 1 + 4 * truth["ring"] * np.exp(
@@ -92,6 +93,9 @@ def paint_disk(truth, dx, dy, random):
     image /= image.sum()
     if truth["bar"]:
         image += 0.4 * truth["bar"] * _bar(along, across, length)
+    if truth.get("knots"):
+        image = (1 - truth["knots"]) * image
+        image += truth["knots"] * _knots(truth, arms, dx, dy, length, random)
     if truth["clumpiness"]:
         share = 0.85 * truth["clumpiness"]
         image = (1 - share) * image + share * _clumps(truth, dx, dy, length, random)
@@ -134,17 +138,48 @@ def cosine_of_inclination(axis_ratio):
     return math.sqrt(min(max(square, 0.0), 1.0))
 
 
-def _arms(amplitude, radius, along, across, random):
+def _draw_arms(random):
+    """Number, pitch angle and phase of spiral arms."""
     count = (2, 2, 2, 3, 4)[random.integers(5)]
     pitch = np.radians(random.uniform(10, 35)) * (-1 if random.random() < 0.5 else 1)
+    return count, pitch, random.uniform(0, 2 * np.pi)
+
+
+def _arms(arms, amplitude, radius, along, across):
+    count, pitch, start = arms
     winding = np.log(np.maximum(radius, np.float32(0.1))) * np.float32(
         1 / np.tan(pitch)
     )
-    start = random.uniform(0, 2 * np.pi)
     wave = np.cos(count * (np.arctan2(across, along) - winding) + np.float32(start))
     # narrower than a cosine, with a mean near zero, and only outside the centre
     wave = 2.6 * (0.5 + 0.5 * wave) ** 2 - 1
     return 1 + 0.95 * amplitude * np.clip(radius - 0.4, 0, 1) * wave
+
+
+def _knots(truth, arms, dx, dy, length, random):
+    """Many small regions where stars form, along the arms where there are any."""
+    n = random.integers(15, 60)
+    distance = random.gamma(3.0, 0.6, size=n)
+    phase = random.uniform(0, 2 * np.pi, size=n)
+    if arms is not None:
+        count, pitch, start = arms
+        arm = random.integers(count, size=n)
+        phase = np.log(np.maximum(distance, 0.1)) / np.tan(pitch)
+        phase += (2 * np.pi * arm - start) / count + random.normal(scale=0.15, size=n)
+    x, y = _on_sky(truth, length * distance, phase)
+    widths = length * random.uniform(0.03, 0.12, size=n)
+    # a width of no less than a pixel keeps the light of a knot on the grid
+    widths = np.maximum(widths, 0.6 * float(dx[1] - dx[0]))
+    return _blobs(dx, dy, x, y, widths, random.lognormal(0, 1, size=n))
+
+
+def _on_sky(truth, distance, phase):
+    """Offsets on the sky of places in the plane of a disk."""
+    angle = np.radians(truth["position_angle"])
+    along = distance * np.cos(phase)
+    across = distance * np.sin(phase) * truth["axis_ratio"]
+    x = along * np.cos(angle) - across * np.sin(angle)
+    return x, along * np.sin(angle) + across * np.cos(angle)
 
 
 def _lane(truth, along, across, length, random):
@@ -170,18 +205,14 @@ def _bar(along, across, length):
 
 def _clumps(truth, dx, dy, length, random):
     n = 2 + random.poisson(4)
-    angle = np.radians(truth["position_angle"])
     distance = length * random.gamma(2.0, 0.9, size=n)
     phase = random.uniform(0, 2 * np.pi, size=n)
-    along = distance * np.cos(phase)
-    across = distance * np.sin(phase) * truth["axis_ratio"]
-    x = along * np.cos(angle) - across * np.sin(angle)
-    y = along * np.sin(angle) + across * np.cos(angle)
+    x, y = _on_sky(truth, distance, phase)
     widths = np.maximum(length * random.uniform(0.1, 0.4, size=n), 0.04)
     return _blobs(dx, dy, x, y, widths, random.exponential(size=n))
 
 
-def paint_tail(radius, phase, dx, dy, random):
+def paint_tail(radius, phase, dx, dy, random, reach=3.2):
     """
     Paint a curved tail of stars.
 
@@ -194,6 +225,8 @@ def paint_tail(radius, phase, dx, dy, random):
     dx, dy : `~numpy.ndarray`
         Offsets of the pixels from the centre, arcsec.
     random : `numpy.random.Generator`
+    reach : float, optional
+        How far the tail goes, in half-light radii.
 
     Returns
     -------
@@ -201,7 +234,7 @@ def paint_tail(radius, phase, dx, dy, random):
         Array with a sum of one.
     """
     curve = random.uniform(-0.8, 0.8)
-    steps = np.linspace(1.0, 3.2, 9)
+    steps = np.linspace(1.0, reach, round(9 * (reach - 1) / 2.2))
     turned = phase + np.pi + curve * steps
     x, y = radius * steps * np.cos(turned), radius * steps * np.sin(turned)
     widths = np.full(len(steps), max(0.3 * radius, 0.06))

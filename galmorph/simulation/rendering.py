@@ -23,6 +23,7 @@ from galmorph.simulation.painting import (
     paint_tail,
 )
 from galmorph.simulation.population import THICKNESS
+from galmorph.simulation.stars import saturate
 
 __all__ = ["add_object", "draw_object", "object_side", "overlap", "render"]
 
@@ -49,8 +50,11 @@ def object_side(truth, instrument):
     Returns
     -------
     side : int
-        Pixels, a multiple of 8 from 64 to 256.
+        Pixels, a multiple of 8 from 64 to 256; to 768 where the object says its
+        ``reach``.
     """
+    if "reach" in truth:
+        return int(np.clip(8 * math.ceil(truth["reach"] / 4), 64, 768))
     reach = 5 * truth["half_light_radius"] / instrument.pixel_scale
     reach *= 1 + 0.5 * max(truth["companion"], truth["third"], truth["tail"])
     # the wings and spikes of the PSF of what is bright reach far
@@ -93,12 +97,15 @@ def render(truth, instrument, side, x, y, random):
     """
     star = truth["kind"] == "star"
     padding = _STAR_PADDING if star else _PADDING
+    scale, every = instrument.pixel_scale, 1
+    if instrument.undersampled:
+        # where the pixels do not carry all of the PSF, some of finer ones are kept
+        side, x, y, scale, every = 2 * side, 2 * x, 2 * y, scale / 2, 2
     n = 2 * fft.next_fast_len((side + padding + 1) // 2, real=True)
     before = (n - side) // 2
     x, y = x + before, y + before
-    scale = instrument.pixel_scale
     if star:
-        spectrum = _shift(n, x, y)
+        spectrum = _stars(truth, n, scale, x, y, random)
     else:
         spectrum, phase = _galaxy(truth, n, scale, x, y, random), None
         for flux in (truth["companion"], truth["third"]):
@@ -108,13 +115,13 @@ def render(truth, instrument, side, x, y, random):
         if truth["tail"]:
             phase = random.uniform(0, 2 * np.pi) if phase is None else phase
             spectrum = spectrum + _tail(truth, phase, n, scale, x, y, random)
-    spectrum = spectrum * _psf_spectrum(instrument, n)
+    spectrum = spectrum * _psf_spectrum(instrument, n, scale)
     image = fft.irfft2(spectrum.astype(np.complex64), (n, n))
-    image = image[before : before + side, before : before + side]
+    image = image[before : before + side : every, before : before + side : every]
     flux = 10 ** (-0.4 * (truth["magnitude"] - instrument.zero_point))
-    image = flux * image
+    image = every**2 * flux * image
     if truth["saturation"]:
-        image = np.minimum(image, (1 - truth["saturation"]) * image.max())
+        image = saturate(image, truth)
     return image
 
 
@@ -234,10 +241,22 @@ def _fineness(truth, scale):
     return 1 if length > 2.5 * scale and narrow > scale else 2
 
 
+def _stars(truth, n, scale, x, y, random):
+    """Transform of a star, or of two."""
+    spectrum = _shift(n, x, y)
+    if truth.get("companion"):
+        distance, phase = truth["separation"] / scale, random.uniform(0, 2 * np.pi)
+        x, y = x + distance * np.cos(phase), y + distance * np.sin(phase)
+        spectrum = spectrum + truth["companion"] * _shift(n, x, y)
+    return spectrum
+
+
 def _companion(truth, flux, n, scale, x, y, random):
     """Transform of another galaxy, and of the tail of stars that it drew out."""
     radius = truth["half_light_radius"]
     distance = random.uniform(0.8, 2.5) * max(radius, 0.2) / scale
+    if "separation" in truth:
+        distance *= truth["separation"] / 1.65
     phase = random.uniform(0, 2 * np.pi)
     second = dict(
         truth,
@@ -253,7 +272,8 @@ def _companion(truth, flux, n, scale, x, y, random):
 def _tail(truth, phase, n, scale, x, y, random):
     """Transform of a tail that starts opposite to the phase of the companion."""
     grid = _fine_grid(n, x, y, scale, 1)
-    tail = paint_tail(truth["half_light_radius"], phase, *grid, random)
+    far = truth.get("tail_reach", 3.2)
+    tail = paint_tail(truth["half_light_radius"], phase, *grid, random, far)
     return _TAIL * truth["tail"] * _transform(tail, n)
 
 
@@ -305,20 +325,9 @@ def _sersic_table(index):
     return np.array(values, dtype=np.float32)
 
 
-def _transform_of(profile, n, scale):
-    """Transform of a GalSim profile in the layout of `numpy.fft.rfft2`."""
-    galsim = import_optional("galsim", "sim")
-    half = n // 2
-    bounds = galsim.BoundsI(0, half, -half, half - 1)
-    image = galsim.ImageCD(bounds, scale=2 * np.pi / (n * scale))
-    profile.drawKImage(image=image, recenter=False)
-    return np.roll(image.array, half, axis=0)
-
-
 @lru_cache(maxsize=64)
-def _psf_spectrum(instrument, n):
-    transform = _transform_of(instrument.psf(), n, instrument.pixel_scale)
-    return transform.astype(np.complex64)
+def _psf_spectrum(instrument, n, scale):
+    return instrument.psf_transform(n, scale)
 
 
 @lru_cache(maxsize=64)

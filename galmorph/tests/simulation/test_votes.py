@@ -29,8 +29,8 @@ from galmorph.simulation import (
     vote_fractions,
     vote_statistics,
 )
-from galmorph.simulation.galaxies import draw_depth
 from galmorph.simulation.population import STRUCTURE, draw_galaxy
+from galmorph.simulation.scenes import draw_depth
 from galmorph.simulation.statistics import CLASSIFIERS, REAL_PRODUCTS
 from galmorph.simulation.votes import (
     CALIBRATION,

@@ -1,0 +1,291 @@
+# Licensed under a 3-clause BSD style license - see licenses/LICENSE.rst
+"""
+Any camera, and galaxies of any size and brightness in it.
+
+For a network that shall work with images of cameras that it has not seen
+(domain randomisation: Tobin et al. 2017, arXiv:1703.06907) everything that
+cameras and surveys differ in is drawn anew for each galaxy. Sizes count in
+pixels and brightness in the noise, so that magnitudes mean nothing here.
+"""
+
+import math
+
+import numpy as np
+
+from galmorph.simulation.instruments import Instrument
+from galmorph.simulation.optics import Optics
+from galmorph.simulation.population import draw_galaxy, draw_neighbour
+from galmorph.simulation.stars import CORES
+
+__all__ = ["draw_camera", "draw_neighbours", "draw_target", "noise_for"]
+
+_ZERO_POINT = 26.0
+# share, mirror, and the range of pixel scales in arcsec
+_FAMILIES = (
+    (0.30, "vanes4", (0.03, 0.13)),
+    (0.27, "hexagons", (0.02, 0.065)),
+    (0.08, "vanes3", (0.05, 0.12)),
+    (0.07, "round", (0.02, 0.3)),
+    (0.28, "ground", (0.12, 0.5)),
+)
+_SHARES = np.cumsum([share for share, *_ in _FAMILIES])
+_SHARPEST, _BROADEST = 1.2, 6.0  # FWHM of the PSF in pixels
+_SMALLEST, _LARGEST = 2.5, 130.0  # half-light radius in pixels
+_BOX = 0.68  # FWHM of a Gaussian as wide as a square pixel, over its side
+_SPIKES = 0.35  # of the telescope's diffraction over the seeing, as drawn
+
+
+def _log_uniform(random, low, high):
+    return low * (high / low) ** random.random()
+
+
+def draw_camera(random):
+    """
+    Draw a camera.
+
+    Parameters
+    ----------
+    random : `numpy.random.Generator`
+
+    Returns
+    -------
+    instrument : `~galmorph.simulation.Instrument`
+        With pixels of 0.02 to 0.5 arcseconds, a point spread function 1.2 to 6
+        of them wide, of a telescope in space or on the ground, and noise
+        between white and that of finely drizzled images.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from galmorph.simulation.domains import draw_camera
+    >>> camera = draw_camera(np.random.default_rng(1))
+    >>> 1.1 < camera.psf_fwhm / camera.pixel_scale < 6.5
+    True
+    """
+    which = int(np.searchsorted(_SHARES, random.random() * _SHARES[-1], side="right"))
+    _, pupil, scales = _FAMILIES[which]
+    scale = _log_uniform(random, *scales)
+    ground = pupil == "ground"
+    # images from space are sampled more coarsely than those from the ground
+    low, high = (1.8, _BROADEST) if ground else (_SHARPEST, 4.5)
+    fwhm = scale * _log_uniform(random, low, high)
+    boxes = [scale]
+    if fwhm > 2 * scale:
+        boxes.append(scale * random.uniform(1.0, 2.0))
+    rest = math.sqrt(fwhm**2 - sum((_BOX * box) ** 2 for box in boxes))
+    optics = {"boxes": tuple(boxes), "angle": random.uniform(0, 360)}
+    if ground:
+        optics["pupil"] = "vanes4" if random.random() < 0.6 else "round"
+        optics["seeing"] = rest / math.hypot(1, _SPIKES)
+        optics["beta"] = random.uniform(2.2, 4.8)
+        optics["resolution"] = _SPIKES * optics["seeing"]
+    else:
+        share = random.uniform(0.55, 1.0)
+        optics["pupil"] = pupil
+        optics["resolution"] = share * rest / 1.03
+        optics["blur"] = math.sqrt(1 - share**2) * rest / 2.355
+        optics["bandwidth"] = random.uniform(0.05, 0.5)
+        optics["halo"] = random.uniform(0, 0.15)
+        optics["halo_radius"] = fwhm * random.uniform(1.5, 4.0)
+    optics["shear"] = random.normal(scale=0.06)
+    return Instrument(
+        name=f"random {pupil}",
+        pixel_scale=scale,
+        zero_point=_ZERO_POINT,
+        diameter=0.0,
+        obscuration=0.0,
+        wavelengths=(),
+        detector_scale=scale,
+        jitter=0.0,
+        sky=1.0,
+        read_noise=0.0,
+        readout=1.0,
+        depths=(),
+        neighbour_weight=0.0 if random.random() < 0.25 else random.uniform(0, 0.45),
+        optics=Optics(**optics),
+    )
+
+
+def draw_target(random, camera, kind=None):
+    """
+    Draw the parameters of an object in a camera.
+
+    Parameters
+    ----------
+    random : `numpy.random.Generator`
+    camera : `~galmorph.simulation.Instrument`
+        As `draw_camera` gives it.
+    kind : str, optional
+        One of `~galmorph.simulation.population.KINDS`; drawn by their shares
+        where it is not given.
+
+    Returns
+    -------
+    truth : dict
+        As `~galmorph.simulation.population.draw_galaxy`, and ``snr``, the
+        signal-to-noise ratio within the half-light radius; ``reach``, pixels
+        from the middle that its light needs; and maybe ``knots`` of young
+        stars, the ``separation`` and tail of mergers, and a star's ``core``.
+    """
+    truth = draw_galaxy(random, kind)
+    kind, scale = truth["kind"], camera.pixel_scale
+    fwhm = camera.psf_fwhm / scale
+    if kind == "star":
+        return truth | _star(random, truth, camera)
+    if kind == "compact":
+        radius = fwhm / 2.355 * random.uniform(0.3, 1.5)
+    else:
+        radius = _SMALLEST * (_LARGEST / _SMALLEST) ** random.beta(1.2, 3.0)
+        # early types are smaller, as in `population`
+        radius *= 0.7 if kind == "spheroid" else 1.0
+        radius = max(radius, 0.4 * fwhm)
+    truth["half_light_radius"] = radius * scale
+    # how far a resolution element stands out of the noise, on average
+    if kind == "unclassifiable" and not truth["defect"]:
+        signal = random.uniform(-0.8, 0.0)
+    else:
+        signal = random.triangular(-0.2, 0.9, 2.8)
+    elements = 1 + (2 * radius / fwhm) ** 2
+    truth["snr"] = max(10**signal * math.sqrt(elements), random.uniform(4, 12))
+    truth["magnitude"] = _ZERO_POINT - 2.5 * math.log10(_brightness(random, radius))
+    _dress(truth, random)
+    size = 1 + 0.5 * max(truth["companion"], truth["third"], truth["tail"])
+    # the PSF's wings of what is bright reach far
+    wings = 14 + 6 * max(0.0, math.log10(truth["snr"]) - 2)
+    # of large galaxies the stamp's own reach, of four Petrosian radii, will do
+    reach = 4.3 * radius + 0.7 * min(radius, 15.0)
+    truth["reach"] = reach * size + 2 * fwhm + wings
+    return truth
+
+
+def _brightness(random, radius):
+    """Electrons per second of a galaxy against a sky of one per pixel."""
+    # its mean surface brightness within the half-light radius over the sky's
+    return 2 * math.pi * radius**2 * _log_uniform(random, 0.003, 3.0)
+
+
+def _dress(truth, random):
+    """Structure that shows in bright and well resolved galaxies, by the band."""
+    # bluer light shows the young stars and the dust, redder light the bulge
+    blue = random.uniform(-1, 1)
+    bulge = truth["bulge_to_total"]
+    if 0 < bulge < 1:
+        ratio = bulge / (1 - bulge) * 10 ** (-0.3 * blue)
+        truth["bulge_to_total"] = ratio / (1 + ratio)
+    truth["clumpiness"] = min(truth["clumpiness"] * (1 + 0.5 * blue), 1.0)
+    truth["dust"] = min(truth["dust"] * (1 + 0.5 * blue), 1.0)
+    late = truth["kind"] in ("disk", "irregular", "merger", "unclassifiable")
+    if late and random.random() < 0.6:
+        truth["knots"] = random.beta(1.2, 6) * (1 + 0.6 * blue)
+    if truth["companion"]:
+        # some nuclei have nearly met
+        truth["separation"] = random.uniform(0.2, 2.5)
+        truth["tail_reach"] = random.uniform(2.6, 6.0)
+
+
+def _star(random, truth, camera):
+    """A star from hardly seen to far too bright, or two of them."""
+    fwhm = camera.psf_fwhm / camera.pixel_scale
+    snr = _log_uniform(random, 10.0, 1e5)
+    drawn = {
+        "snr": snr,
+        "saturation": 0.0,
+        "reach": 26 + 2.5 * fwhm + 28 * max(0.0, math.log10(snr) - 1.5),
+    }
+    drawn["magnitude"] = _ZERO_POINT - 2.5 * math.log10(_brightness(random, fwhm / 2))
+    # the brighter, the more likely too bright
+    if random.random() < 0.35 * (math.log10(snr) - 1.5):
+        drawn["saturation"] = 1 - 10 ** -random.uniform(0.1, 2.0)
+        drawn["core"] = tuple(CORES)[random.integers(len(CORES))]
+        drawn["hollow"] = random.uniform(-0.1, 0.6)
+    if random.random() < 0.12:
+        drawn["companion"] = _log_uniform(random, 0.1, 1.0)
+        drawn["separation"] = camera.psf_fwhm * random.uniform(0.7, 5.0)
+    return drawn
+
+
+def noise_for(truth, camera):
+    """
+    Noise of a pixel that gives an object its signal-to-noise ratio.
+
+    Parameters
+    ----------
+    truth : dict
+        As `draw_target` gives it.
+    camera : `~galmorph.simulation.Instrument`
+
+    Returns
+    -------
+    rms : float
+        Electrons per second.
+    """
+    flux = 10 ** (-0.4 * (truth["magnitude"] - camera.zero_point))
+    radius = math.hypot(truth["half_light_radius"], camera.psf_fwhm / 2)
+    pixels = math.pi * (radius / camera.pixel_scale) ** 2
+    correlated = min(camera.noise_correlation, math.sqrt(pixels))
+    return 0.5 * flux / (truth["snr"] * correlated * math.sqrt(pixels))
+
+
+def draw_neighbours(random, truth, camera, side, x, y):
+    """
+    Draw what stands around an object.
+
+    Parameters
+    ----------
+    random : `numpy.random.Generator`
+    truth : dict
+        As `draw_target` gives it.
+    camera : `~galmorph.simulation.Instrument`
+    side : int
+        Side of the image in pixels.
+    x, y : float
+        Position of the object in 0-based pixels.
+
+    Returns
+    -------
+    neighbours : list of (dict, float, float)
+        Parameters and position of each.
+    """
+    scale = camera.pixel_scale
+    fwhm = camera.psf_fwhm / scale
+    radius = max(truth["half_light_radius"] / scale, 0.5 * fwhm)
+    found = []
+    for _ in range(min(random.poisson(random.lognormal(0.4, 0.8)), 12)):
+        star = random.random() < 0.25
+        flux = 10 ** random.uniform(-2.3, 0.3)
+        x2, y2 = random.uniform(0, side, size=2)
+        other = _neighbour(random, truth, camera, star, flux, radius)
+        clear = 1.2 * radius + 1.5 * fwhm
+        seen = flux * truth["snr"] > 3
+        if seen and math.hypot(x2 - x, y2 - y) > clear + (0 if star else other["size"]):
+            found.append((other, x2, y2))
+    near = {"blend": random.integers(2, 5), "bright_star": 1}.get(truth["defect"], 0)
+    if not near and random.random() < 0.05:
+        near = -1  # a star that happens to stand before the galaxy
+    for _ in range(abs(near)):
+        glare = truth["defect"] == "bright_star"
+        star = glare or near < 0 or random.random() < 0.2
+        flux = 10 ** random.uniform(*((0.5, 2.5) if glare else (0.0, 0.8)))
+        flux *= 0.1 if near < 0 else 1.0
+        far = (3 if glare else 1.2) * radius + fwhm
+        distance, phase = random.uniform(0.4, 1.0) * far, random.uniform(0, 2 * np.pi)
+        other = _neighbour(random, truth, camera, star, flux, radius)
+        x2, y2 = x + distance * math.cos(phase), y + distance * math.sin(phase)
+        found.append((other, x2, y2))
+    return found
+
+
+def _neighbour(random, truth, camera, star, flux, radius):
+    other = draw_galaxy(random, "star") if star else draw_neighbour(random)
+    fwhm = camera.psf_fwhm / camera.pixel_scale
+    size = min(radius * flux**0.25 * random.lognormal(-0.5, 0.4), 40.0)
+    other["size"] = max(size, 0.3 * fwhm)
+    other["magnitude"] = truth["magnitude"] - 2.5 * math.log10(flux)
+    other["saturation"] = 0.0
+    bright = max(0.0, math.log10(flux * truth["snr"]) - 1.5)
+    other["reach"] = (
+        (5 * other["size"] if not star else 0) + 12 + 2 * fwhm + 12 * bright
+    )
+    if not star:
+        other["half_light_radius"] = other["size"] * camera.pixel_scale
+    return other
