@@ -13,6 +13,7 @@ from scipy import ndimage
 __all__ = ["deblend_many"]
 
 _TOUCHING = np.ones((3, 3), bool)
+_ON_A_SHEET = 1 << 17  # pixels; few enough for the processor's cache
 _MOST_MARKERS = 200  # with more, photutils takes levels of equal distance
 
 
@@ -50,6 +51,20 @@ def deblend_many(images, masks, *, n_pixels, n_levels, contrast):
     >>> np.unique(parts).size
     2
     """
+    parts, start, pixels = [], 0, 0
+    for number, mask in enumerate(masks, start=1):
+        pixels += mask.size
+        if pixels > _ON_A_SHEET or number == len(masks):
+            some = slice(start, number)
+            sheet = _deblend_sheet(
+                images[some], masks[some], n_pixels, n_levels, contrast
+            )
+            parts += sheet
+            start, pixels = number, 0
+    return parts
+
+
+def _deblend_sheet(images, masks, n_pixels, n_levels, contrast):
     heights, widths = np.array([mask.shape for mask in masks]).T
     top, left, shape = _places(heights, widths)
     sheet, owners = np.zeros(shape, images[0].dtype), np.full(shape, -1, np.int32)
@@ -135,26 +150,33 @@ class _Segments:
 
     def _markers(self, n_pixels, levels):
         markers = self.owner + 1
-        rest = np.arange(len(markers))
+        rest, owner, values = np.arange(len(markers)), self.owner, self.values
         above = np.zeros(self.sheet.shape, bool)
+        parents = []
         for level in levels:
-            stay = self.values[rest] > level[self.owner[rest]]
+            stay = values > level[owner]
             above.ravel()[self.pixels[rest]] = stay
-            rest = rest[stay]
+            rest, owner, values = rest[stay], owner[stay], values[stay]
             labels, number = ndimage.label(above, _TOUCHING)
             found = labels.ravel()[self.pixels[rest]]
             size = np.bincount(found, minlength=number + 1)
             # all of a piece lies in one marker of the levels below, or in none
+            own = markers[rest]
             parent = np.zeros(number + 1, int)
-            parent[found] = markers[rest]
+            parent[found] = own
             parent[size < n_pixels] = 0
-            split = np.bincount(parent, minlength=markers.max() + 1) > 1
-            split[0] = False
-            if split.any():
-                child = np.where(parent[found] > 0, found + len(split), 0)
-                child = np.where(split[markers[rest]], child, markers[rest])
-                markers[split[markers]] = 0
-                markers[rest] = child
+            split = np.flatnonzero(np.bincount(parent) > 1)
+            split = split[split > 0]
+            if split.size:
+                first = markers.max() + 1
+                known = np.zeros(first, bool)
+                known[split] = True
+                child = np.where(parent > 0, first + np.arange(number + 1), 0)
+                markers[rest] = np.where(known[own], child[found], own)
+                parents.append(split)
+        ended = np.zeros(markers.max() + 1, bool)
+        ended[np.concatenate([[0], *parents])] = True
+        markers[ended[markers]] = 0
         return markers
 
     def flooded(self, markers):
@@ -166,6 +188,8 @@ class _Segments:
         markers = np.where(several, markers, markers.max() + 1 + self.owner)
         labels.ravel()[self.pixels] = markers
         mask.ravel()[self.pixels[several]] = True
+        # nothing is flooded from within a marker
+        mask[1:-1, 1:-1] &= ~_inner(labels > 0)
         if several.any():
             labels[mask] = _flood(self.sheet, labels, mask)[mask]
         return labels
@@ -245,6 +269,12 @@ class _Segments:
         for here, there in zip(old, new, strict=True):
             part = mask[here]
             labels[here][part] = found[there][part]
+
+
+def _inner(mask):
+    """Pixels whose eight neighbours are set as well, without the rim."""
+    across = mask[:, :-2] & mask[:, 1:-1] & mask[:, 2:]
+    return across[:-2] & across[1:-1] & across[2:]
 
 
 def _flood(image, labels, mask):

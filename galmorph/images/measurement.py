@@ -16,7 +16,8 @@ from galmorph.images.petrosian import petrosian_radii
 from galmorph.images.segmentation import (
     FWHM_TO_SIGMA,
     Members,
-    deblend_targets,
+    blended_targets,
+    deblend,
     fill_holes,
     find_segments,
     labels_at,
@@ -27,10 +28,12 @@ from galmorph.images.segmentation import (
 )
 from galmorph.images.sky import (
     clipped_sky,
+    counts,
     fill_from_nearest,
     in_sigmas,
     nearest_good,
     noise_unit,
+    value_steps,
 )
 
 __all__ = ["Stack", "Targets", "measure_targets", "stack_cutouts"]
@@ -157,118 +160,136 @@ def stack_cutouts(cutouts):
     )
 
 
-def measure_targets(stack, config):
+def measure_targets(stacks, config):
     """
     Find and measure the objects at the positions of cutouts.
 
     Parameters
     ----------
-    stack : `Stack`
+    stacks : list of `Stack`
     config : `~galmorph.images.Preprocessor`
         Gives the settings of the segmentation and ``recenter_limit``.
 
     Returns
     -------
-    targets : `Targets`
+    targets : list of `Targets`
+        One for each stack.
     """
-    data = stack.data if stack.data.ndim == 3 else stack.data.mean(axis=-1)
-    good = np.isfinite(data)
-    good &= ~stack.mask
-    flawed = _Flawed(~good)
-    data[~good] = 0
-    sky, rms, segments, smooth = _sky_and_segments(data, good, flawed, stack, config)
-    unit = noise_unit(data, good, sky, rms)
-    planes = in_sigmas(data, good, sky, unit)
-    filled = flawed.filled(planes)
-    flawed.use(planes, filled, flawed.gaps)
+    found = [_Found(stack, config) for stack in stacks]
+    # many at once are faster
+    deblend([blend for one in found for blend in one.blends], config.deblend_contrast)
+    return [one.measured() for one in found]
 
-    label = _labels(segments, stack)
-    if stack.segmentation is not None:
-        one_piece(segments, label, stack.x, stack.y)
-    for k, i in enumerate(flawed.rows):
-        if label[i]:
-            holes = fill_holes(segments[i] == label[i], flawed.bad[k])
-            segments[i][holes] = label[i]
-            planes[i][holes] = filled[k][holes]
-    if stack.segmentation is None and config.deblend_contrast:
-        untouched = np.ones(len(data), bool)
-        untouched[flawed.rows] = False
-        deblend_targets(planes, smooth(sky, unit), segments, label, untouched, config)
+
+class _Found:
+    """The targets of a stack before they are separated from what touches them."""
+
+    def __init__(self, stack, config):
+        self.stack, self.config = stack, config
+        data = stack.data if stack.data.ndim == 3 else stack.data.mean(axis=-1)
+        good = np.isfinite(data)
+        good &= ~stack.mask
+        flawed = self.flawed = _Flawed(~good)
+        data[~good] = 0
+        self.sky, self.rms, segments, smooth = _sky_and_segments(
+            data, good, flawed, stack, config
+        )
+        self.unit = noise_unit(data, good, self.sky, self.rms)
+        planes = in_sigmas(data, good, self.sky, self.unit)
+        self.filled = flawed.filled(planes)
+        flawed.use(planes, self.filled, flawed.gaps)
         label = _labels(segments, stack)
+        if stack.segmentation is not None:
+            one_piece(segments, label, stack.x, stack.y)
+        for k, i in enumerate(flawed.rows):
+            if label[i]:
+                holes = fill_holes(segments[i] == label[i], flawed.bad[k])
+                segments[i][holes] = label[i]
+                planes[i][holes] = self.filled[k][holes]
+        self.planes, self.segments, self.label, self.blends = (
+            planes,
+            segments,
+            label,
+            [],
+        )
+        if stack.segmentation is None and config.deblend_contrast:
+            untouched = np.ones(len(data), bool)
+            untouched[flawed.rows] = False
+            smooth = smooth(self.sky, self.unit)
+            self.blends = blended_targets(
+                planes, smooth, segments, label, untouched, config
+            )
 
-    own = pixels_of(segments, label)
-    flawed.use(planes, filled, own[flawed.rows])
-    return _measured(
-        planes, own, segments, label, sky, rms, unit, flawed, stack, config
-    )
+    def measured(self):
+        """Centres, sizes and brightness of the targets."""
+        stack, planes, segments, flawed = (
+            self.stack,
+            self.planes,
+            self.segments,
+            self.flawed,
+        )
+        n = len(planes)
+        label = _labels(segments, stack) if self.blends else self.label
+        own = pixels_of(segments, label)
+        flawed.use(planes, self.filled, own[flawed.rows])
+        members = Members(own)
+        values, owner = members.of(planes), members.owner
+        bad = np.zeros(own.shape, bool)
+        bad[flawed.rows] = flawed.bad
+        found = members.count > 0
+        flags = np.where(found, 0, int(MorphFlag.NO_SOURCE))
+        flags[flawed.hopeless] |= int(MorphFlag.NO_DATA)
+        usable = ~members.of(bad)
+        masked = np.bincount(owner, ~usable, n) > 0
+        flags[masked] |= int(MorphFlag.MASKED_PIXELS)
 
+        x, y = centroids_of_pixels(values, members.row, members.column, owner, n)
+        radius = np.sqrt(members.count / np.pi)
+        limit = np.maximum(self.config.recenter_limit, 0.25 * radius)
+        far = ~(np.hypot(x - stack.x, y - stack.y) <= limit)
+        flags[far & found] |= int(MorphFlag.RECENTER_LIMIT)
+        x, y = np.where(far, stack.x, x), np.where(far, stack.y, y)
+        distance = np.hypot(members.row - y[owner], members.column - x[owner])
+        reach = members.largest(distance, 0.0)
+        # neighbours and bad pixels tell nothing of the target's light
+        used = segments == 0
+        used &= ~bad
+        used |= own
+        radius = petrosian_radii(
+            planes, x, y, used, rows=np.flatnonzero(found), guess=reach
+        )
+        radius[radius > _FARTHEST * reach] = np.nan
+        return Targets(
+            planes=planes,
+            bad=bad,
+            segments=segments,
+            label=label,
+            own=own,
+            area=members.count,
+            flux=np.bincount(owner, values, n),
+            box=members.boxes(),
+            x=x,
+            y=y,
+            radius=radius,
+            reach=reach,
+            snr=self._signal_to_noise(members, values, usable),
+            sky=self.sky,
+            rms=self.rms,
+            flags=flags,
+        )
 
-def _measured(planes, own, segments, label, sky, rms, unit, flawed, stack, config):
-    """Centres, sizes and brightness of targets whose pixels are known."""
-    n = len(planes)
-    members = Members(own)
-    values = members.of(planes)
-    bad = np.zeros(own.shape, bool)
-    bad[flawed.rows] = flawed.bad
-    found = members.count > 0
-    flags = np.where(found, 0, int(MorphFlag.NO_SOURCE))
-    flags[flawed.hopeless] |= int(MorphFlag.NO_DATA)
-    usable = ~members.of(bad)
-    masked = np.bincount(members.owner, ~usable, n) > 0
-    flags[masked] |= int(MorphFlag.MASKED_PIXELS)
-
-    x, y = centroids_of_pixels(values, members.row, members.column, members.owner, n)
-    limit = np.maximum(config.recenter_limit, 0.25 * np.sqrt(members.count / np.pi))
-    far = ~(np.hypot(x - stack.x, y - stack.y) <= limit)
-    flags[far & found] |= int(MorphFlag.RECENTER_LIMIT)
-    x, y = np.where(far, stack.x, x), np.where(far, stack.y, y)
-
-    distance = np.hypot(
-        members.row - y[members.owner], members.column - x[members.owner]
-    )
-    reach = members.largest(distance, 0.0)
-    # neighbours and bad pixels tell nothing of the target's light
-    used = segments == 0
-    used &= ~bad
-    used |= own
-    rows = np.flatnonzero(found)
-    radius = np.full(n, np.nan)
-    everything = rows.size == n
-    radius[rows] = petrosian_radii(
-        planes if everything else planes[rows],
-        x[rows],
-        y[rows],
-        used if everything else used[rows],
-    )
-    radius[radius > _FARTHEST * reach] = np.nan
-
-    owner = members.owner[usable]
-    light = np.bincount(owner, values[usable], n)
-    if stack.rms is None:
-        variance = np.bincount(owner, minlength=n)
-    else:
-        noise = members.of(stack.rms)[usable] / unit.astype(stack.rms.dtype)[owner]
-        known = np.isfinite(noise) & (noise > 0)
-        variance = np.bincount(owner, np.where(known, noise, 1.0).astype(float) ** 2, n)
-    snr = np.where(variance > 0, light / np.sqrt(np.maximum(variance, 1e-300)), 0.0)
-    return Targets(
-        planes=planes,
-        bad=bad,
-        segments=segments,
-        label=label,
-        own=own,
-        area=members.count,
-        flux=np.bincount(members.owner, values, n),
-        box=members.boxes(),
-        x=x,
-        y=y,
-        radius=radius,
-        reach=reach,
-        snr=snr,
-        sky=sky,
-        rms=rms,
-        flags=flags,
-    )
+    def _signal_to_noise(self, members, values, usable):
+        owner, rms = members.owner[usable], self.stack.rms
+        light = np.bincount(owner, values[usable], members.n)
+        noise = np.ones(len(owner))
+        if rms is not None:
+            noise = members.of(rms)[usable] / self.unit.astype(rms.dtype)[owner]
+            known = np.isfinite(noise) & (noise > 0)
+            noise = np.where(known, noise, 1.0).astype(float)
+        variance = np.bincount(owner, noise * noise, members.n)
+        return np.divide(
+            light, np.sqrt(variance), out=np.zeros(members.n), where=variance > 0
+        )
 
 
 class _Flawed:
@@ -312,15 +333,19 @@ def _sky_and_segments(data, good, flawed, stack, config):
     segmentation only.
     """
     sky, rms = clipped_sky(data, good)
-    n_good = np.count_nonzero(good, axis=(1, 2))
+    # steps between the values hide noise that is smaller
+    steps = value_steps(data, good)
+    rms = np.maximum(rms, steps)
+    n_good = counts(good)
 
     def refined(segments):
         """Sky of what is off the segments."""
         off = good & ~near_segments(segments)
         # with little sky in the cutout its faintest part has to serve
-        enough = np.count_nonzero(off, axis=(1, 2)) >= np.maximum(32, 0.02 * n_good)
+        enough = counts(off) >= np.maximum(32, 0.02 * n_good)
         new_sky, new_rms = clipped_sky(data, off)
-        return np.where(enough, new_sky, sky), np.where(enough, new_rms, rms)
+        new_rms = np.where(enough, np.maximum(new_rms, steps), rms)
+        return np.where(enough, new_sky, sky), new_rms
 
     if stack.segmentation is not None:
         return *refined(stack.segmentation), stack.segmentation, None

@@ -9,7 +9,7 @@ __all__ = ["petrosian_radii", "petrosian_radius"]
 
 _STEP = 0.5  # pixels between the radii at which the light is summed
 _TRIAL = 0.25  # pixels between the radii that are tried
-_FIRST_REACH = 24  # pixels; most galaxies are smaller
+_LEAST_REACH = 24  # pixels around the centre that are looked at first
 
 
 def petrosian_radius(data, x, y, mask=None, eta=0.2):
@@ -54,7 +54,7 @@ def petrosian_radius(data, x, y, mask=None, eta=0.2):
     return float(petrosian_radii(np.asarray(data)[None], x, y, used[None], eta)[0])
 
 
-def petrosian_radii(data, x, y, used, eta=0.2):
+def petrosian_radii(data, x, y, used, eta=0.2, rows=None, guess=None):
     """
     Circular Petrosian radii of many images, as `petrosian_radius` defines it.
 
@@ -68,11 +68,16 @@ def petrosian_radii(data, x, y, used, eta=0.2):
         Pixels to use, of the same shape as the images.
     eta : float, optional
         The ratio of surface brightnesses.
+    rows : `~numpy.ndarray` of int, optional
+        The images to measure; all of them where it is not given.
+    guess : `~numpy.ndarray`, optional
+        About how large the radii are, for speed alone.
 
     Returns
     -------
     radii : `~numpy.ndarray`
-        In pixels; NaN where the ratio is not reached within the image.
+        In pixels; NaN where the ratio is not reached within the image, and for
+        images that were not asked for.
 
     Examples
     --------
@@ -89,14 +94,26 @@ def petrosian_radii(data, x, y, used, eta=0.2):
     limit = np.minimum(np.maximum(x, nx - 1 - x), np.maximum(y, ny - 1 - y))
     limit = np.maximum(limit, 2.0)
     radii = np.full(n, np.nan)
-    rows, reach = np.arange(n), _FIRST_REACH
-    # the light further out does not matter where the ratio is reached further in
+    rows = np.arange(n) if rows is None else rows
+    # light further out does not matter where the ratio is reached further in
+    reach = np.full(n, _LEAST_REACH)
+    if guess is not None:
+        steps = np.ceil(np.log2(np.maximum(1.25 * guess / _LEAST_REACH, 1)))
+        reach = _LEAST_REACH << np.nan_to_num(steps).astype(int)
+    reach = np.minimum(reach, max(nx, ny))
     while rows.size:
-        whole = reach >= max(nx, ny)
-        end = limit[rows] if whole else np.minimum(limit[rows], reach - 1.0)
-        radii[rows] = _radii_within(data, x, y, used, eta, rows, reach, end, limit)
-        rows = rows[np.isnan(radii[rows]) & (end < limit[rows])]
-        reach *= 3
+        for size in np.unique(reach[rows]):
+            these = rows[reach[rows] == size]
+            end = limit[these]
+            if size < max(nx, ny):
+                end = np.minimum(end, size - 1.0)
+            radii[these] = _radii_within(
+                data, x, y, used, eta, these, int(size), end, limit[these]
+            )
+            limit[these[~np.isnan(radii[these])]] = 0
+            limit[these[end >= limit[these]]] = 0
+        rows = rows[limit[rows] > 0]
+        reach[rows] = np.minimum(2 * reach[rows], max(nx, ny))
     return radii
 
 
@@ -105,22 +122,27 @@ def _radii_within(data, x, y, used, eta, rows, reach, end, limit):
     _, ny, nx = data.shape
     top, height = _window(y[rows], reach, ny)
     left, width = _window(x[rows], reach, nx)
-    box = (
-        rows[:, None, None],
-        (top[:, None] + np.arange(height))[:, :, None],
-        (left[:, None] + np.arange(width))[:, None, :],
-    )
-    radius = np.hypot(box[1] - y[rows, None, None], box[2] - x[rows, None, None])
+    boxes = [
+        np.s_[i, a : a + height, b : b + width]
+        for i, a, b in zip(rows, top, left, strict=True)
+    ]
+    dy = (top - y[rows])[:, None] + np.arange(height)
+    dx = (left - x[rows])[:, None] + np.arange(width)
+    radius = np.sqrt((dy * dy)[:, :, None] + (dx * dx)[:, None, :])
     # half of a pixel's light counts as far out as one step beyond it
-    good = radius <= np.minimum(end + _STEP, limit[rows])[:, None, None]
-    good &= used[box]
+    good = radius <= np.minimum(end + _STEP, limit)[:, None, None]
+    good &= [used[box] for box in boxes]
     # a pixel's flux is spread over its own width, so that small radii are smooth
     n_bins = int(end.max() / _STEP) + 3
-    bins = (radius[good] / _STEP).astype(np.intp)
-    bins += np.repeat(np.arange(len(rows)) * n_bins, good.sum(axis=(1, 2)))
     total = len(rows) * n_bins
-    flux = np.bincount(bins, data[box][good], total).reshape(-1, n_bins)
-    area = np.bincount(bins, minlength=total).reshape(-1, n_bins)
+    bins = (radius * (1 / _STEP)).astype(np.intp)
+    bins += (np.arange(len(rows)) * n_bins)[:, None, None]
+    bins[~good] = total
+    light = np.array([data[box] for box in boxes]).ravel()
+    flux, area = (
+        np.bincount(bins.ravel(), weights, total + 1)[:-1].reshape(-1, n_bins)
+        for weights in (light, None)
+    )
     trial = np.arange(1.0, end.max() / 1.25, _TRIAL)
     if trial.size == 0:
         return np.full(len(rows), np.nan)

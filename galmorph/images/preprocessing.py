@@ -18,11 +18,13 @@ __all__ = ["Preprocessor"]
 
 _VERSION = 1
 _LARGEST_WINDOW = 2048  # pixels; a window grows no further, to bound the memory
-_MOST_PIXELS = 1 << 20  # that are measured at a time, for the same reason
+_MOST_PIXELS = 1 << 21  # that are held at a time, for the same reason
+_STACKED = 1 << 18  # pixels in an array, few enough for the processor's cache
 _CHOICES = {
     "size_rule": ("petrosian", "fixed"),
-    "neighbours": ("noise", "mask", "keep"),
+    "neighbours": ("noise", "mask", "apart", "keep"),
     "stretch": ("asinh", "linear"),
+    "softening_unit": ("noise", "brightness"),
 }
 
 
@@ -64,17 +66,22 @@ class Preprocessor:
     deblend_contrast : float, optional
         The least fraction of the flux that a peak beside the target must have
         to be cut off as a neighbour; 0 to leave blends whole.
-    neighbours : {'noise', 'mask', 'keep'}, optional
+    neighbours : {'noise', 'mask', 'apart', 'keep'}, optional
         What becomes of other segments: noise like that of the sky, sky
-        level, or left as they are.
+        level, noise unless they touch the target, as the other half of a merger
+        does, or left as they are.
     recenter_limit : float, optional
         The centroid may lie this many pixels from the given position, or a
         quarter of the radius of the segment where that is more.
     stretch : {'asinh', 'linear'}, optional
         Function applied to the sky-subtracted pixels.
     softening : float, optional
-        Level, in standard deviations of the sky, at which the stretch turns
-        from linear to logarithmic.
+        Level at which the stretch turns from linear to logarithmic.
+    softening_unit : {'noise', 'brightness'}, optional
+        Unit of the softening: the standard deviation of the sky, or the mean
+        brightness of the stamp within ``1 / size_factor`` of its side from the
+        middle, the Petrosian radius, with which a galaxy looks the same at any
+        depth.
     peak : float, optional
         Value of the target's brightest pixel in the stamp. The small initial
         weights of the reference network hardly learn from values below one.
@@ -136,6 +143,7 @@ class Preprocessor:
     recenter_limit: float = 5.0
     stretch: str = "asinh"
     softening: float = 3.0
+    softening_unit: str = "noise"
     peak: float = 5.0
     margin: int = 0
 
@@ -292,62 +300,66 @@ class Preprocessor:
 
     def _stamps_of(self, cutouts):
         """The rows of some cutouts; those of one shape are measured together."""
-        side = self.shape + self.margin
-        rows = _Rows(cutouts, side)
+        rows = _Rows(cutouts, self.shape + self.margin)
         waiting = [i for i, c in enumerate(cutouts) if not c.flags & NOT_CLASSIFIED]
         cutouts = dict(enumerate(cutouts))
         while waiting:
-            grown = []
-            for group in _alike(waiting, cutouts):
-                try:
-                    grown += self._fill(group, cutouts, rows)
-                except Exception as error:  # one bad object never ends a batch
-                    for i in group:
-                        try:
-                            if len(group) == 1:
-                                raise error
-                            grown += self._fill([i], cutouts, rows)
-                        except Exception as error:
-                            rows.fail(i, error)
-            waiting = grown
+            waiting = self._attempt(waiting, cutouts, rows)
         return rows
 
-    def _fill(self, group, cutouts, rows):
-        """Fill rows, and tell which ones need a larger window."""
-        members = [cutouts[i] for i in group]
-        stack = stack_cutouts(members)
+    def _attempt(self, numbers, cutouts, rows):
+        """Fill rows, and tell which need a larger window; an error ends only one."""
+        try:
+            return self._fill(numbers, cutouts, rows)
+        except Exception as error:
+            if len(numbers) == 1:
+                rows.fail(numbers[0], error)
+                return []
+        half = len(numbers) // 2
+        parts = numbers[:half], numbers[half:]
+        return sum((self._attempt(part, cutouts, rows) for part in parts), [])
+
+    def _fill(self, numbers, cutouts, rows):
+        larger = {}
         with np.errstate(all="ignore"):
-            targets = measure_targets(stack, self)
-            scale = np.array([cutout.pixel_scale for cutout in members], float)
-            side, flags = self._sides(targets, scale)
-            small = self._too_small(members, targets, side)
-            flags |= targets.flags | quality_flags(targets, side)
-            done = np.flatnonzero(~small)
-            usable = done[(flags[done] & NOT_CLASSIFIED) == 0]
-            if usable.size:
-                stamps = render_stamps(stack, targets, usable, side[usable], self)
-        origin = np.array([cutout.origin for cutout in members])
-        values = {
-            "x_centroid": targets.x + origin[:, 1],
-            "y_centroid": targets.y + origin[:, 0],
-            "petrosian_radius": targets.radius,
-            "petrosian_radius_angle": targets.radius * scale,
-            "stamp_side": side,
-            "snr": targets.snr,
-            "sky": targets.sky,
-            "sky_rms": targets.rms,
-        }
-        # an error leaves all as it was: nothing is written before all is known
-        larger = {group[k]: members[k].enlarged() for k in np.flatnonzero(small)}
-        where = np.array(group)
-        if usable.size:
-            rows.data[where[usable]] = stamps
-        rows.flags[where[usable]] |= flags[usable]
-        rows.flags[where[np.setdiff1d(done, usable)]] |= int(MorphFlag.NO_DATA)
-        for name, column in values.items():
-            rows.values[name][where[usable]] = column[usable]
+            groups = list(_alike(numbers, cutouts))
+            members = [[cutouts[i] for i in group] for group in groups]
+            stacks = [stack_cutouts(each) for each in members]
+            for group, stack, targets, each in zip(
+                groups, stacks, measure_targets(stacks, self), members, strict=True
+            ):
+                small = self._fill_group(group, stack, targets, each, rows)
+                larger |= {group[k]: each[k].enlarged() for k in small}
         cutouts.update(larger)
         return list(larger)
+
+    def _fill_group(self, group, stack, targets, cutouts, rows):
+        scale = np.array([cutout.pixel_scale for cutout in cutouts], float)
+        side, flags = self._sides(targets, scale)
+        small = self._too_small(cutouts, targets, side)
+        flags |= targets.flags | quality_flags(targets, side)
+        hopeless = ~small & ((flags & NOT_CLASSIFIED) != 0)
+        usable = np.flatnonzero(~small & ~hopeless)
+        where = np.array(group)
+        rows.flag(where[hopeless], int(MorphFlag.NO_DATA))
+        if usable.size:
+            origin = np.array([cutout.origin for cutout in cutouts])
+            values = {
+                "x_centroid": targets.x + origin[:, 1],
+                "y_centroid": targets.y + origin[:, 0],
+                "petrosian_radius": targets.radius,
+                "petrosian_radius_angle": targets.radius * scale,
+                "stamp_side": side,
+                "snr": targets.snr,
+                "sky": targets.sky,
+                "sky_rms": targets.rms,
+            }
+            stamps = render_stamps(stack, targets, usable, side[usable], self)
+            rows.data[where[usable]] = stamps
+            rows.flag(where[usable], flags[usable])
+            for name, column in values.items():
+                rows.values[name][where[usable]] = column[usable]
+        return np.flatnonzero(small)
 
     def _sides(self, targets, scale):
         flags = np.zeros(len(scale), int)
@@ -393,13 +405,17 @@ class _Rows:
         n, shape = len(cutouts), cutouts[0].data.shape
         bands = 1 if len(shape) == 2 else shape[2]
         self.data = np.zeros((n, side, side, bands), np.float32)
-        self.flags = np.array([cutout.flags for cutout in cutouts], int)
+        self.given = np.array([cutout.flags for cutout in cutouts], int)
+        self.flags = self.given.copy()
         self.values = {name: np.full(n, np.nan) for name in MEASURED}
         self.failures = {}
 
+    def flag(self, rows, bits):
+        self.flags[rows] = self.given[rows] | bits
+
     def fail(self, row, error):
         self.failures[row] = f"{type(error).__name__}: {error}"
-        self.flags[row] |= int(MorphFlag.FAILED)
+        self.flag(row, int(MorphFlag.FAILED))
 
 
 def _portions(cutouts):
@@ -425,6 +441,6 @@ def _alike(numbers, cutouts):
         groups.setdefault(kind, []).append(i)
     for kind, group in groups.items():
         (ny, nx, *_), _ = kind[0]
-        most = max(1, _MOST_PIXELS // (ny * nx))
+        most = max(1, _STACKED // (ny * nx))
         for start in range(0, len(group), most):
             yield group[start : start + most]

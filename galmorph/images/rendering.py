@@ -10,9 +10,10 @@ from scipy import ndimage
 
 from galmorph.core import MorphFlag
 from galmorph.images.resampling import resample_many
-from galmorph.images.segmentation import grown
+from galmorph.images.segmentation import grown, touching
 from galmorph.images.sky import (
     clipped_sky,
+    counts,
     fill_from_nearest,
     in_sigmas,
     nearest_good,
@@ -99,10 +100,13 @@ def render_stamps(stack, targets, rows, side, config):
     side = side * shape / config.shape
     own, bad = targets.own[rows], targets.bad[rows]
     sky = targets.segments[rows] == 0
-    replaced = bad & ~own
+    kept = own
+    if config.neighbours == "apart":
+        kept = touching(targets.segments[rows], own)
+    replaced = bad & ~kept
     if config.neighbours != "keep":
         # the wings of a neighbour reach beyond its segment
-        replaced |= grown(~sky & ~own) & ~own
+        replaced |= grown(~sky & ~kept) & ~kept
     x, y = targets.x[rows], targets.y[rows]
     inside = resample_many(own.astype(np.float32), x, y, side, shape) > 0.5
     # the same noise for an object whatever its unit, row or batch
@@ -110,7 +114,7 @@ def render_stamps(stack, targets, rows, side, config):
     sky &= ~bad
     pad = np.zeros(len(rows), int)
     noisy = np.zeros(len(rows), bool)
-    if config.neighbours == "noise":
+    if config.neighbours in ("noise", "apart"):
         pad = _beyond(own.shape[1:], x, y, side)
         noisy = (pad > 0) | _reached(replaced, x, y, side, shape)
     layers = []
@@ -169,7 +173,7 @@ def _bands(stack, targets, rows):
         return
     bad = targets.bad[rows]
     off = ~bad & (targets.segments[rows] == 0)
-    few = np.count_nonzero(off, axis=(1, 2)) < 32
+    few = counts(off) < 32
     off[few] = ~bad[few]
     flawed = np.flatnonzero(bad.any(axis=(1, 2)))
     nearest = nearest_good(bad[flawed])
@@ -187,13 +191,23 @@ def _stretched(stamps, inside, config):
     quarter = stamps.shape[1] // 4
     nothing = ~inside.any(axis=(1, 2))
     inside[nothing, quarter:-quarter, quarter:-quarter] = True
+    softening = np.full(len(stamps), float(config.softening))
+    if config.softening_unit == "brightness":
+        softening *= _mean_brightness(stamps, config)
     # noise alone is not to be blown up to the brightness of a galaxy
-    brightest = np.max(stamps, axis=(1, 2), where=inside, initial=config.softening)
-    brightest = brightest.astype(float)
+    brightest = np.max(stamps, axis=(1, 2), where=inside, initial=0).astype(float)
+    brightest = np.maximum(brightest, softening)
     if config.stretch == "asinh":
-        stamps = np.arcsinh(stamps / np.float32(config.softening))
-        brightest = np.arcsinh(brightest / config.softening)
+        stamps = np.arcsinh(stamps / softening.astype(np.float32)[:, None, None])
+        brightest = np.arcsinh(brightest / softening)
     return stamps * (config.peak / brightest).astype(np.float32)[:, None, None]
+
+
+def _mean_brightness(stamps, config):
+    """Mean within a Petrosian radius; that of the noise where it is less."""
+    axis = np.arange(stamps.shape[1]) - (stamps.shape[1] - 1) / 2
+    near = np.hypot(axis, axis[:, None]) <= config.shape / config.size_factor
+    return np.maximum(stamps.mean(axis=(1, 2), where=near, dtype=float), 1.0)
 
 
 def quality_flags(targets, side):

@@ -3,6 +3,8 @@
 Segments in stacks of images: finding, growing, and telling which is the target.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 from scipy import ndimage
 
@@ -10,8 +12,10 @@ from galmorph.images.deblending import deblend_many
 
 __all__ = [
     "FWHM_TO_SIGMA",
+    "Blend",
     "Members",
-    "deblend_targets",
+    "blended_targets",
+    "deblend",
     "fill_holes",
     "find_segments",
     "grown",
@@ -20,6 +24,7 @@ __all__ = [
     "near_segments",
     "one_piece",
     "pixels_of",
+    "touching",
 ]
 
 FWHM_TO_SIGMA = 1 / np.sqrt(8 * np.log(2))
@@ -279,6 +284,36 @@ def pixels_of(segments, labels):
     return own
 
 
+def touching(segments, own):
+    """
+    Pixels of the targets and of all segments that are joined to them.
+
+    Parameters
+    ----------
+    segments : `~numpy.ndarray` of int
+        Segmentations, shape (n, ny, nx); 0 for sky.
+    own : `~numpy.ndarray` of bool
+        Pixels of the targets.
+
+    Returns
+    -------
+    joined : `~numpy.ndarray` of bool
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from galmorph.images.segmentation import touching
+    >>> segments = np.array([[[1, 1, 2, 0, 3]]])
+    >>> touching(segments, segments == 1).astype(int)
+    array([[[1, 1, 1, 0, 0]]])
+    """
+    islands, number = ndimage.label(segments != 0, _IN_PLANE)
+    joined = np.zeros(number + 1, bool)
+    joined[islands[own]] = True
+    joined[0] = False
+    return joined[islands]
+
+
 def one_piece(segments, labels, x, y):
     """
     Give what is far from the piece of a target at its position another label.
@@ -304,24 +339,28 @@ def one_piece(segments, labels, x, y):
         segments[i][apart] = segments[i].max() + 1
 
 
-def deblend_targets(planes, smooth, segments, labels, untouched, config):
+def blended_targets(planes, smooth, segments, labels, untouched, config):
     """
-    Separate what touches the targets of a stack; in place.
+    Find targets with more than one peak.
 
     Parameters
     ----------
     planes : `~numpy.ndarray`
         Images in standard deviations of the sky, shape (n, ny, nx).
     smooth : `~numpy.ndarray`
-        The same, smoothed as for the segmentation.
+        The same, smoothed as for the segmentation; changed in place.
     segments : `~numpy.ndarray` of int
-        Segmentations, 0 for sky; changed in place.
+        Segmentations, 0 for sky.
     labels : `~numpy.ndarray` of int
         Label of the target in each; 0 for none.
     untouched : `~numpy.ndarray` of bool
         Of which images ``smooth`` is what smoothing ``planes`` gives.
     config : `~galmorph.images.Preprocessor`
-        Gives ``smoothing_fwhm``, ``deblend_contrast`` and ``n_sigma``.
+        Gives ``smoothing_fwhm`` and ``n_sigma``.
+
+    Returns
+    -------
+    blends : list of `Blend`
     """
     sigma = config.smoothing_fwhm * FWHM_TO_SIGMA
     _, ny, nx = segments.shape
@@ -331,9 +370,8 @@ def deblend_targets(planes, smooth, segments, labels, untouched, config):
     # beyond the rim of an image the smoothing for segments repeats its last pixel,
     # this one its last pixels
     reach = int(4 * sigma + 0.5)
-    rim = (
-        (top < reach) | (left < reach) | (bottom >= ny - reach) | (right >= nx - reach)
-    )
+    rim = (top < reach) | (left < reach)
+    rim |= (bottom >= ny - reach) | (right >= nx - reach)
     for i in np.flatnonzero((rim | ~untouched) & (members.count > 0)):
         part = _box(top[i], bottom[i], left[i], right[i], reach, ny, nx)
         inner = np.s_[top[i] : bottom[i] + 1, left[i] : right[i] + 1]
@@ -344,20 +382,59 @@ def deblend_targets(planes, smooth, segments, labels, untouched, config):
         ]
     # most objects have one peak, and deblending takes longer than this look
     several = _peaks(smooth, members, 2 * config.n_sigma) > 1
-    which = np.flatnonzero(several)
-    if which.size == 0:
+    boxes = [
+        np.s_[i, top[i] : bottom[i] + 1, left[i] : right[i] + 1]
+        for i in np.flatnonzero(several)
+    ]
+    return [Blend(segments, box, smooth[box].copy(), own[box].copy()) for box in boxes]
+
+
+@dataclass
+class Blend:
+    """
+    A target that may be several objects.
+
+    Parameters
+    ----------
+    segments : `~numpy.ndarray` of int
+        The segmentations that it is from, shape (n, ny, nx).
+    box : tuple
+        Number of the image and box around the target.
+    image : `~numpy.ndarray`
+        Smoothed pixels in the box.
+    own : `~numpy.ndarray` of bool
+        The target's pixels in the box.
+    """
+
+    segments: np.ndarray
+    box: tuple
+    image: np.ndarray
+    own: np.ndarray
+
+
+def deblend(blends, contrast):
+    """
+    Separate what touches targets, in their segmentations.
+
+    Parameters
+    ----------
+    blends : list of `Blend`
+        Of any number of segmentations.
+    contrast : float
+        The least fraction of the flux that a source must have.
+    """
+    if not blends:
         return
-    boxes = [np.s_[i, top[i] : bottom[i] + 1, left[i] : right[i] + 1] for i in which]
     parts = deblend_many(
-        [smooth[box] for box in boxes],
-        [own[box] for box in boxes],
+        [blend.image for blend in blends],
+        [blend.own for blend in blends],
         n_pixels=_N_PIXELS,
         n_levels=_N_LEVELS,
-        contrast=config.deblend_contrast,
+        contrast=contrast,
     )
-    for i, box, part in zip(which, boxes, parts, strict=True):
-        inside = own[box]
-        segments[box][inside] = part[inside] + segments[i].max() + 1
+    for blend, part in zip(blends, parts, strict=True):
+        free = blend.segments[blend.box[0]].max() + 1
+        blend.segments[blend.box][blend.own] = part[blend.own] + free
 
 
 def _box(top, bottom, left, right, margin, ny, nx):
@@ -371,15 +448,30 @@ def _peaks(smooth, members, threshold):
     """Number of pixels of each target that no pixel around, in its box, exceeds."""
     boxes = members.boxes()
     values = members.of(smooth)
-    chosen = np.flatnonzero(values > threshold)
-    for reach in (1, _SUBPEAK):
-        owner, row, column = (
-            a[chosen] for a in (members.owner, members.row, members.column)
-        )
-        step = np.arange(-reach, reach + 1)
-        top, bottom, left, right = (edge[owner, None] for edge in boxes)
-        rows = np.clip(row[:, None] + step, top, bottom)[:, :, None]
-        columns = np.clip(column[:, None] + step, left, right)[:, None, :]
-        around = smooth[owner[:, None, None], rows, columns]
-        chosen = chosen[values[chosen] >= around.max(axis=(1, 2))]
-    return np.bincount(members.owner[chosen], minlength=members.n)
+    top, bottom, left, right = (edge[members.owner] for edge in boxes)
+    row, column = members.row, members.column
+    # what lies outside of the box does not count, so that its rim is looked at later
+    rim = (row == top) | (row == bottom) | (column == left) | (column == right)
+    chosen = np.flatnonzero((values > threshold) & (rim | members.of(_maxima(smooth))))
+    owner, row, column = (a[chosen] for a in (members.owner, row, column))
+    step = np.arange(-_SUBPEAK, _SUBPEAK + 1)
+    top, bottom, left, right = (edge[owner, None] for edge in boxes)
+    rows = np.clip(row[:, None] + step, top, bottom)[:, :, None]
+    columns = np.clip(column[:, None] + step, left, right)[:, None, :]
+    around = smooth[owner[:, None, None], rows, columns]
+    peak = values[chosen] >= around.max(axis=(1, 2))
+    return np.bincount(owner[peak], minlength=members.n)
+
+
+def _maxima(stack):
+    """Pixels that none of the eight around exceeds."""
+    maxima = np.ones(stack.shape, bool)
+    for one, other in (
+        (np.s_[:, 1:], np.s_[:, :-1]),
+        (np.s_[:, :, 1:], np.s_[:, :, :-1]),
+        (np.s_[:, 1:, 1:], np.s_[:, :-1, :-1]),
+        (np.s_[:, 1:, :-1], np.s_[:, :-1, 1:]),
+    ):
+        maxima[one] &= stack[one] >= stack[other]
+        maxima[other] &= stack[other] >= stack[one]
+    return maxima

@@ -8,14 +8,17 @@ from scipy import ndimage
 
 __all__ = [
     "clipped_sky",
+    "counts",
     "fill_from_nearest",
     "in_sigmas",
     "nearest_good",
     "noise_unit",
+    "value_steps",
 ]
 
 _QUARTILE_TO_SIGMA = 1.482602218505602
 _CLIPPED = 1.0136  # standard deviation of normal noise over that of its inner 3 sigma
+_EVERY = 7  # pixel that tells whether values repeat
 _MOST_SIGMAS = 1e12  # no instrument has that dynamic range, and sums stay finite
 
 
@@ -57,7 +60,7 @@ def clipped_sky(data, used, n_sigma=3.0, iterations=5):
     values.sort(axis=1)
     row = np.arange(len(values))
     first = np.zeros(len(values), int)
-    last = np.count_nonzero(used.reshape(values.shape), axis=1)
+    last = counts(used)
     empty = last == 0
     last[empty] = 1
     values[empty] = 0
@@ -77,8 +80,10 @@ def clipped_sky(data, used, n_sigma=3.0, iterations=5):
         low = (level - n_sigma * spread).astype(values.dtype)
         high = (level + n_sigma * spread).astype(values.dtype)
         size = last - first
-        first = np.maximum(first, np.count_nonzero(values < low[:, None], axis=1))
-        last = np.minimum(last, np.count_nonzero(values <= high[:, None], axis=1))
+        inner = [v[a:b] for v, a, b in zip(values, first, last, strict=True)]
+        bounds = list(zip(inner, low, high, strict=True))
+        last = first + [v.searchsorted(most, "right") for v, _, most in bounds]
+        first = first + [v.searchsorted(least) for v, least, _ in bounds]
         if np.array_equal(last - first, size):
             break
     rms = np.empty(len(values))
@@ -88,6 +93,59 @@ def clipped_sky(data, used, n_sigma=3.0, iterations=5):
         below = values[i, a:b] - values.dtype.type(level[i])
         rms[i] = np.sqrt(np.square(below, dtype=float).mean())
     return level, _CLIPPED * rms
+
+
+def counts(used):
+    """
+    Number of pixels of each image that are used.
+
+    Parameters
+    ----------
+    used : `~numpy.ndarray` of bool
+        Shape (n, ny, nx).
+
+    Returns
+    -------
+    counts : `~numpy.ndarray` of int
+    """
+    # much faster than along two axes at once
+    return np.array([np.count_nonzero(image) for image in used], int)
+
+
+def value_steps(data, used):
+    """
+    The steps between the values of images that have few, as those of 8 bits.
+
+    Parameters
+    ----------
+    data : `~numpy.ndarray`
+        Images, shape (n, ny, nx).
+    used : `~numpy.ndarray` of bool
+        Pixels that can be used.
+
+    Returns
+    -------
+    steps : `~numpy.ndarray`
+        One for each image; 0 where nearly every pixel has a value of its own.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from galmorph.images.sky import value_steps
+    >>> noise = np.random.default_rng(0).normal(0, 3, (2, 50, 50))
+    >>> noise[1] = noise[1].round()
+    >>> value_steps(noise, noise > -99)
+    array([0., 1.])
+    """
+    steps = np.zeros(len(data))
+    # a look at a few pixels is enough for most images
+    few = np.sort(data.reshape(len(data), -1)[:, ::_EVERY], axis=1)
+    repeated = np.count_nonzero(few[:, 1:] == few[:, :-1], axis=1) > few.shape[1] // 2
+    for i in np.flatnonzero(repeated):
+        values = np.unique(data[i][used[i]])
+        if values.size > 1 and 8 * values.size < np.count_nonzero(used[i]):
+            steps[i] = np.diff(values).min()
+    return steps
 
 
 def noise_unit(data, used, sky, rms):

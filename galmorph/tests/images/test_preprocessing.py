@@ -76,6 +76,24 @@ def test_neighbours_are_taken_out(offset):
         assert kept.data[0, row, column, 0] > 0.8 * PREPROCESS.peak
 
 
+def test_what_touches_the_target_can_stay():
+    lonely = galaxy(50, 50) + noise()
+    light = galaxy(63, 50, 300, 1.5, 1.0) + galaxy(50, 69, 60, 1.0, 1.0)
+    preprocess = replace(PREPROCESS, neighbours="apart")
+    found, cut = (
+        stamps_of(lonely + light, preprocess=p) for p in (preprocess, PREPROCESS)
+    )
+    # it is no part of the target
+    assert measured(found, "petrosian_radius") == measured(cut, "petrosian_radius")
+    scale = 45 / measured(found, "stamp_side")
+    touching, apart = (
+        found.data[0, round(22 + (y - 50) * scale), round(22 + (x - 50) * scale), 0]
+        for x, y in ((63, 50), (50, 69))
+    )
+    assert touching > 0.8 * PREPROCESS.peak
+    assert apart < 0.4 * PREPROCESS.peak
+
+
 def test_a_brighter_neighbour_is_told(image):
     stamps = stamps_of(image + galaxy(66, 58, 2000, 1.5, 1.0))
     assert flags_of(stamps) == {"neighbour"}
@@ -176,6 +194,41 @@ def test_the_linear_stretch_is_proportional_to_flux(image):
     assert np.all(linear.data[middle] <= curved[middle] + 1e-5)
 
 
+def test_a_galaxy_looks_the_same_at_any_depth_where_brightness_is_the_unit():
+    preprocess = replace(PREPROCESS, softening_unit="brightness", softening=0.5)
+    # the ripples are on the same galaxy, seen at twenty times the depth
+    shallow, deep = (
+        stamps_of(galaxy(50, 50, amplitude) + noise(), preprocess=preprocess)
+        for amplitude in (100, 2000)
+    )
+    shrunk = replace(preprocess, softening_unit="noise", softening=3.0)
+    noisy, clean = (
+        stamps_of(galaxy(50, 50, amplitude) + noise(), preprocess=shrunk)
+        for amplitude in (100, 2000)
+    )
+    middle = np.s_[0, 14:31, 14:31, 0]
+    same = np.abs(shallow.data[middle] - deep.data[middle]).mean()
+    other = np.abs(noisy.data[middle] - clean.data[middle]).mean()
+    assert same < 0.3 * other
+    assert shallow.data.max() == pytest.approx(PREPROCESS.peak)
+
+
+def test_steps_of_few_values_count_as_noise():
+    clean = galaxy(50, 50, 200)
+    pictures = [np.rint(clean + 0.1 * noise()), np.rint(clean).astype(np.uint8)]
+    for picture in pictures:
+        found = stamps_of(picture)
+        assert measured(found, "sky_rms") == 1
+        # the picture in other units
+        scaled = stamps_of(picture / 255.0)
+        assert measured(scaled, "sky_rms") == pytest.approx(1 / 255)
+        assert measured(scaled, "stamp_side") == pytest.approx(
+            measured(found, "stamp_side"), rel=1e-3
+        )
+    # values that are not of few steps are what they are
+    assert measured(stamps_of(clean + 0.1 * noise()), "sky_rms") < 0.11
+
+
 def test_noise_is_not_blown_up_to_a_galaxy():
     empty = stamps_of(noise(shape=(60, 60)))
     assert np.abs(empty.data).mean() < 0.5 * PREPROCESS.peak
@@ -213,6 +266,7 @@ def test_settings_survive_json():
         ({"shape": "45"}, "shape"),
         ({"size_rule": "large"}, "size_rule"),
         ({"neighbours": "eat"}, "neighbours"),
+        ({"softening_unit": "magnitude"}, "softening_unit"),
         ({"stretch": ["asinh"]}, "stretch"),
         ({"softening": 0}, "softening"),
         ({"softening": float("nan")}, "softening"),
