@@ -223,7 +223,7 @@ def outside_images(seed, n=40):
     return images, Table({"kind": kinds, "outside": [True] * len(kinds)})
 
 
-def alarm_rows(scores, alarms, nonsense, kinds, inside_scores, inside_alarms):
+def alarm_rows(scores, alarms, flagged, nonsense, kinds, inside_scores, inside_alarms):
     """
     How often images outside and inside of the domain raise the alarm.
 
@@ -232,7 +232,9 @@ def alarm_rows(scores, alarms, nonsense, kinds, inside_scores, inside_alarms):
     scores, inside_scores : array_like
         The higher, the more unusual the image is; NaN where there is none.
     alarms, inside_alarms : array_like of bool
-        Whether a row is flagged.
+        Whether a row is said to be out of the domain.
+    flagged : array_like of bool
+        Whether a row of those outside has this or any other flag.
     nonsense : array_like of bool
         Whether a row of those outside is given a confident class.
     kinds : array_like of str
@@ -241,14 +243,16 @@ def alarm_rows(scores, alarms, nonsense, kinds, inside_scores, inside_alarms):
     Returns
     -------
     rows : list of dict
-        Of each kind ``n``, ``alarms`` (its share), ``auc`` of the score against
-        those inside, and ``nonsense``: the share without an alarm and with a class.
-        The last row is that of those inside, whose alarms are false.
+        Of each kind ``n``; ``alarms``, their share; ``flagged``, the share with any
+        flag; ``auc`` of the score against those inside; and ``nonsense``, the share
+        without an alarm and with a class. The last row is that of those inside,
+        whose alarms are false. NaN where there are no scores.
     """
     from galmorph.evaluation import auc
 
     scores, inside_scores = (np.asarray(s, float) for s in (scores, inside_scores))
     kinds, alarms = np.asarray(kinds), np.asarray(alarms)
+    known = np.isfinite(scores).any()
     rows = []
     for kind in [*dict.fromkeys(kinds), "all outside"]:
         mine = (kinds == kind) | (kind == "all outside")
@@ -258,18 +262,20 @@ def alarm_rows(scores, alarms, nonsense, kinds, inside_scores, inside_alarms):
             {
                 "kind": str(kind),
                 "n": int(mine.sum()),
-                "alarms": float(alarms[mine].mean()),
+                "alarms": float(alarms[mine].mean()) if known else np.nan,
+                "flagged": float(np.asarray(flagged)[mine].mean()),
                 "auc": float(auc(truth[:, None], both[:, None])[0]),
                 "nonsense": float((np.asarray(nonsense) & ~alarms)[mine].mean()),
             }
         )
+    nothing = dict.fromkeys(("flagged", "auc", "nonsense"), np.nan)
+    false = float(np.mean(inside_alarms)) if known else np.nan
     rows.append(
         {
             "kind": "galaxies (false alarms)",
             "n": len(inside_scores),
-            "alarms": float(np.mean(inside_alarms)),
-            "auc": np.nan,
-            "nonsense": np.nan,
+            "alarms": false,
+            **nothing,
         }
     )
     return rows

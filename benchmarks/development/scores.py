@@ -339,7 +339,8 @@ def level_rows(scored):
     rows = []
 
     def add(name, what, fractions, mine):
-        rows.append({"set": name, "class": what, "n": int(mine.sum())})
+        n = len(np.unique(p.rows[mine]))
+        rows.append({"set": name, "class": what, "n": n})
         for output in CANDELS.outputs:
             values = np.asarray(fractions[output], float)[mine]
             rows[-1][output] = float(np.nanmean(values)) if mine.any() else np.nan
@@ -384,7 +385,7 @@ def flag_rows(scored):
     for name in ("sdss", "ceers", "candels", "fields", "simulated", "stretched",
                  "cameras", "point_sources", "outside"):  # fmt: skip
         flags = scored.of(name).flags
-        rows.append({"set": name, "n": len(flags)})
+        rows.append({"set": name, "n": len(np.unique(scored.of(name).rows))})
         for flag in MorphFlag:
             rows[-1][flag.name.lower()] = float(np.mean((flags & flag) != 0))
     return rows
@@ -411,17 +412,19 @@ def alarm_table_rows(scored, limit=1.0):
         for name in ("sdss", "ceers", "candels", "simulated", "cameras", "stretched")
     }
     best = p.matrix(CANDELS.outputs[:4]).max(axis=1)
-    with np.errstate(invalid="ignore"):
-        rows = alarm_rows(
-            p.distances,
-            ~(p.distances <= limit) & np.isfinite(p.distances),
-            best > 2 / 3,
-            p.table["kind"],
-            np.concatenate([i.distances for i in inside.values()]),
-            np.concatenate([i.distances > limit for i in inside.values()]),
-        )
-        for name, i in inside.items():
-            rows.append({**rows[0], "kind": f"galaxies of {name}", "n": len(i.rows)})
-            rows[-1]["alarms"] = float(np.mean(i.distances > limit))
-            rows[-1]["auc"] = rows[-1]["nonsense"] = np.nan
+    alarms = p.distances > limit  # not where the distance is NaN
+    rows = alarm_rows(
+        p.distances,
+        alarms,
+        alarms | (p.flags != 0),
+        best > 2 / 3,
+        p.table["kind"],
+        np.concatenate([i.distances for i in inside.values()]),
+        np.concatenate([i.distances > limit for i in inside.values()]),
+    )
+    for name, i in inside.items():
+        rows.append({**rows[-1], "kind": f"galaxies of {name}"})
+        rows[-1]["n"] = len(np.unique(i.rows))
+        known = np.isfinite(i.distances).any()
+        rows[-1]["alarms"] = np.mean(i.distances > limit) if known else np.nan
     return rows
