@@ -10,6 +10,7 @@ whole mosaic with its truth (`simulate_field`). Nothing here needs a network.
 from galmorph.simulation.calibration import fit_calibration
 from galmorph.simulation.cameras import INSTRUMENTS, get_instrument
 from galmorph.simulation.display import DISPLAYS, Display, draw_display
+from galmorph.simulation.domains import DOMAINS, Domain
 from galmorph.simulation.fields import SimulatedField, simulate_field
 from galmorph.simulation.galaxies import (
     SimulatedGalaxies,
@@ -40,6 +41,7 @@ from galmorph.simulation.votes import (
 
 __all__ = [
     "DISPLAYS",
+    "DOMAINS",
     "INSTRUMENTS",
     "REAL_CORRELATIONS",
     "REAL_LEVELS",
@@ -49,6 +51,7 @@ __all__ = [
     "WFC3_F160W",
     "Calibration",
     "Display",
+    "Domain",
     "Instrument",
     "Optics",
     "PSFImage",

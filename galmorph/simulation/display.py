@@ -62,6 +62,9 @@ class Display:
         Side in pixels to which the frame is resampled; 0 to leave it.
     order : int, optional
         Order of the spline of that: 1 or 3.
+    blur : float, optional
+        Standard deviation in pixels of a Gaussian, for what pictures of pictures
+        lose.
     block : int, optional
         Pixels on a side that are averaged into one.
     quality : int, optional
@@ -75,7 +78,7 @@ class Display:
     >>> galaxy = 1000 * np.exp(-np.hypot(x, y) / 3)
     >>> picture, zoom = Display(side=106).save(galaxy, rms=1.0)
     >>> picture.shape, picture.dtype, int(picture.max()), round(zoom, 2)
-    ((106, 106), dtype('uint8'), 255, 1.78)
+    ((106, 106), dtype('uint8'), 255, 1.77)
     """
 
     stretch: str = "asinh"
@@ -87,6 +90,7 @@ class Display:
     frame: float = 0.0
     side: int = 0
     order: int = 3
+    blur: float = 0.0
     block: int = 1
     quality: int = 0
 
@@ -122,7 +126,9 @@ class Display:
         """
         image = np.asarray(image, np.float32)
         if self.frame and radius:
-            image = _middle(image, self.frame * radius)
+            # few people save a picture of few pixels, unless they enlarge it
+            least = 32 if self.side else 64
+            image = _middle(image, max(self.frame * radius, least))
         found = len(image)
         if self.block > 1 and found >= 16 * self.block:
             n = found // self.block
@@ -130,9 +136,16 @@ class Display:
             image = image.reshape(n, self.block, n, self.block).mean(axis=(1, 3))
             found = n * self.block
         if self.side:
+            if len(image) > self.side:
+                # finer pixels are averaged, not left out
+                image = ndimage.gaussian_filter(image, 0.4 * len(image) / self.side)
             weights = _weights(len(image), self.side, self.order)
             image = weights @ image @ weights.T
+        if self.blur:
+            image = ndimage.gaussian_filter(image, self.blur)
         zoom = len(image) / found
+        # pixels that were averaged have less noise
+        rms = min(rms, _spread(image)) or rms
         bright = self._bright(image / np.float32(rms))
         if self.quality:
             bright = _compress(bright, self.quality)
@@ -149,8 +162,7 @@ class Display:
             bright = 255 * (bright - low) / max(high - low, 1e-12)
         bright = np.clip(bright, 0, None)
         if self.ceiling:
-            ratio = bright / np.float32(self.ceiling)
-            bright = bright / np.sqrt(np.sqrt(1 + ratio**4))
+            bright = bright / np.sqrt(1 + (bright / np.float32(self.ceiling)) ** 2)
         return bright
 
     def _stretched(self, image):
@@ -165,9 +177,17 @@ class Display:
         return places
 
 
+def _spread(image):
+    """Noise of the pixels at the edges, as far as they show sky."""
+    edge = max(len(image) // 16, 1)
+    sides = (image[:edge], image[-edge:], image[:, :edge].T, image[:, -edge:].T)
+    sky = np.concatenate(sides)
+    return 1.4826 * float(np.median(np.abs(sky - np.median(sky))))
+
+
 def _middle(image, side):
     """The middle of an image."""
-    side = int(min(max(side, 24), len(image)))
+    side = int(min(side, len(image)))
     start = (len(image) - side) // 2
     return image[start : start + side, start : start + side]
 
@@ -207,7 +227,8 @@ def _extremes(random):
     """Stamps scaled one by one, as those of Galaxy Zoo: CEERS at hand."""
     return {
         "softening": _log_uniform(random, 3.0, 300.0),
-        "frame": _log_uniform(random, 8.0, 24.0),
+        "high": 100 - _log_uniform(random, 0.004, 0.2),
+        "frame": _log_uniform(random, 8.0, 22.0),
         "side": 106,
         "order": 1 if random.random() < 0.5 else 3,
     }
@@ -216,10 +237,11 @@ def _extremes(random):
 def _composite(random):
     """Luminance of colour composites of one brightness, as those of SDSS."""
     return {
-        "softening": _log_uniform(random, 8.0, 40.0),
-        "levels": (random.uniform(1.5, 4.0), random.uniform(1.0, 5.0)),
-        "ceiling": random.uniform(150, 230),
-        "frame": _log_uniform(random, 5.0, 40.0),
+        "softening": _log_uniform(random, 10.0, 40.0),
+        "levels": (random.uniform(1.5, 3.5), random.uniform(1.0, 5.0)),
+        "ceiling": random.uniform(190, 270),
+        "frame": _log_uniform(random, 5.0, 16.0),
+        "blur": random.uniform(0.6, 1.2),
         "quality": int(random.integers(80, 99)),
     }
 

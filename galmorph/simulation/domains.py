@@ -9,50 +9,128 @@ pixels and brightness in the noise, so that magnitudes mean nothing here.
 """
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 
 from galmorph.simulation.instruments import Instrument
 from galmorph.simulation.optics import Optics
+from galmorph.simulation.painting import draw_arms
 from galmorph.simulation.population import draw_galaxy, draw_neighbour
 from galmorph.simulation.stars import CORES
 
-__all__ = ["draw_camera", "draw_neighbours", "draw_target", "noise_for"]
+__all__ = [
+    "DOMAINS",
+    "Domain",
+    "draw_camera",
+    "draw_neighbours",
+    "draw_target",
+    "noise_for",
+]
 
 _ZERO_POINT = 26.0
-# share, mirror, and the range of pixel scales in arcsec
-_FAMILIES = (
-    (0.30, "vanes4", (0.03, 0.13)),
-    (0.27, "hexagons", (0.02, 0.065)),
-    (0.08, "vanes3", (0.05, 0.12)),
-    (0.07, "round", (0.02, 0.3)),
-    (0.28, "ground", (0.12, 0.5)),
-)
-_SHARES = np.cumsum([share for share, *_ in _FAMILIES])
-_SHARPEST, _BROADEST = 1.2, 6.0  # FWHM of the PSF in pixels
-_SMALLEST, _LARGEST = 2.5, 130.0  # half-light radius in pixels
 _BOX = 0.68  # FWHM of a Gaussian as wide as a square pixel, over its side
 _SPIKES = 0.35  # of the telescope's diffraction over the seeing, as drawn
+
+
+@dataclass(frozen=True)
+class Domain:
+    """
+    Cameras, and galaxies in them, to draw from.
+
+    Parameters
+    ----------
+    families : tuple of (float, str, tuple of float)
+        Share of a kind of telescope, its pupil or ``'ground'``, and the range of
+        its pixel scales in arcsec.
+    sampling : tuple of float
+        Least and largest FWHM of the PSF in pixels.
+    sizes : tuple of float
+        Least and largest half-light radius in pixels, and the two parameters of
+        the beta distribution of its logarithm.
+    signal : tuple of float
+        Least, most frequent and largest decimal logarithm of the
+        signal-to-noise ratio of a resolution element.
+    correlation : tuple of float
+        Least and largest ``neighbour_weight`` of `~galmorph.simulation.Instrument`.
+    white : float
+        Share of the cameras whose noise is white.
+    clumps : float, optional
+        Factor of the strength of clumps, which galaxies nearby have less.
+    spirals : float, optional
+        Share of the disks without arms that get arms.
+    """
+
+    families: tuple
+    sampling: tuple
+    sizes: tuple
+    signal: tuple
+    correlation: tuple
+    white: float
+    clumps: float = 1.0
+    spirals: float = 0.0
+
+
+DOMAINS = {
+    "random": Domain(
+        families=(
+            (0.30, "vanes4", (0.03, 0.13)),
+            (0.27, "hexagons", (0.02, 0.065)),
+            (0.08, "vanes3", (0.05, 0.12)),
+            (0.07, "round", (0.02, 0.3)),
+            (0.28, "ground", (0.12, 0.5)),
+        ),
+        sampling=(1.2, 6.0),
+        sizes=(2.5, 130.0, 1.2, 3.0),
+        signal=(-0.2, 0.9, 2.8),
+        correlation=(0.0, 0.45),
+        white=0.25,
+    ),
+    "jwst": Domain(
+        families=((1.0, "hexagons", (0.02, 0.065)),),
+        sampling=(1.4, 4.0),
+        sizes=(2.5, 60.0, 1.5, 2.5),
+        signal=(0.2, 0.9, 2.6),
+        correlation=(0.15, 0.45),
+        white=0.0,
+    ),
+    "nearby": Domain(
+        families=((1.0, "ground", (0.2, 0.5)),),
+        sampling=(2.2, 4.5),
+        sizes=(2.5, 60.0, 2.0, 2.4),
+        signal=(0.8, 1.6, 2.8),
+        correlation=(0.0, 0.2),
+        white=0.5,
+        clumps=0.3,
+        spirals=0.5,
+    ),
+}
+"""
+What can be drawn, by name: any camera; NIRCam-like ones; and bright galaxies that
+are well resolved in spite of the seeing, as in SDSS.
+"""
 
 
 def _log_uniform(random, low, high):
     return low * (high / low) ** random.random()
 
 
-def draw_camera(random):
+def draw_camera(random, domain="random"):
     """
     Draw a camera.
 
     Parameters
     ----------
     random : `numpy.random.Generator`
+    domain : str, optional
+        One of ``DOMAINS``.
 
     Returns
     -------
     instrument : `~galmorph.simulation.Instrument`
-        With pixels of 0.02 to 0.5 arcseconds, a point spread function 1.2 to 6
-        of them wide, of a telescope in space or on the ground, and noise
-        between white and that of finely drizzled images.
+        In the domain ``"random"`` with pixels of 0.02 to 0.5 arcseconds, a point
+        spread function 1.2 to 6 of them wide, of a telescope in space or on the
+        ground, and noise between white and that of finely drizzled images.
 
     Examples
     --------
@@ -62,12 +140,15 @@ def draw_camera(random):
     >>> 1.1 < camera.psf_fwhm / camera.pixel_scale < 6.5
     True
     """
-    which = int(np.searchsorted(_SHARES, random.random() * _SHARES[-1], side="right"))
-    _, pupil, scales = _FAMILIES[which]
+    drawn_from, families = DOMAINS[domain], DOMAINS[domain].families
+    shares = np.cumsum([share for share, *_ in families])
+    which = int(np.searchsorted(shares, random.random() * shares[-1], side="right"))
+    _, pupil, scales = families[which]
     scale = _log_uniform(random, *scales)
     ground = pupil == "ground"
     # images from space are sampled more coarsely than those from the ground
-    low, high = (1.8, _BROADEST) if ground else (_SHARPEST, 4.5)
+    low, high = drawn_from.sampling
+    low, high = (max(low, 1.8), high) if ground else (low, 0.75 * high)
     fwhm = scale * _log_uniform(random, low, high)
     boxes = [scale]
     if fwhm > 2 * scale:
@@ -88,8 +169,10 @@ def draw_camera(random):
         optics["halo"] = random.uniform(0, 0.15)
         optics["halo_radius"] = fwhm * random.uniform(1.5, 4.0)
     optics["shear"] = random.normal(scale=0.06)
+    white = random.random() < drawn_from.white
+    weight = 0.0 if white else random.uniform(*drawn_from.correlation)
     return Instrument(
-        name=f"random {pupil}",
+        name=f"{domain} {pupil}",
         pixel_scale=scale,
         zero_point=_ZERO_POINT,
         diameter=0.0,
@@ -101,12 +184,12 @@ def draw_camera(random):
         read_noise=0.0,
         readout=1.0,
         depths=(),
-        neighbour_weight=0.0 if random.random() < 0.25 else random.uniform(0, 0.45),
+        neighbour_weight=weight,
         optics=Optics(**optics),
     )
 
 
-def draw_target(random, camera, kind=None):
+def draw_target(random, camera, kind=None, domain="random"):
     """
     Draw the parameters of an object in a camera.
 
@@ -118,6 +201,8 @@ def draw_target(random, camera, kind=None):
     kind : str, optional
         One of `~galmorph.simulation.population.KINDS`; drawn by their shares
         where it is not given.
+    domain : str, optional
+        One of ``DOMAINS``.
 
     Returns
     -------
@@ -135,7 +220,8 @@ def draw_target(random, camera, kind=None):
     if kind == "compact":
         radius = fwhm / 2.355 * random.uniform(0.3, 1.5)
     else:
-        radius = _SMALLEST * (_LARGEST / _SMALLEST) ** random.beta(1.2, 3.0)
+        smallest, largest, *shape = DOMAINS[domain].sizes
+        radius = smallest * (largest / smallest) ** random.beta(*shape)
         # early types are smaller, as in `population`
         radius *= 0.7 if kind == "spheroid" else 1.0
         radius = max(radius, 0.4 * fwhm)
@@ -144,11 +230,11 @@ def draw_target(random, camera, kind=None):
     if kind == "unclassifiable" and not truth["defect"]:
         signal = random.uniform(-0.8, 0.0)
     else:
-        signal = random.triangular(-0.2, 0.9, 2.8)
+        signal = random.triangular(*DOMAINS[domain].signal)
     elements = 1 + (2 * radius / fwhm) ** 2
     truth["snr"] = max(10**signal * math.sqrt(elements), random.uniform(4, 12))
     truth["magnitude"] = _ZERO_POINT - 2.5 * math.log10(_brightness(random, radius))
-    _dress(truth, random)
+    _dress(truth, random, DOMAINS[domain])
     size = 1 + 0.5 * max(truth["companion"], truth["third"], truth["tail"])
     # the PSF's wings of what is bright reach far
     wings = 14 + 6 * max(0.0, math.log10(truth["snr"]) - 2)
@@ -164,7 +250,7 @@ def _brightness(random, radius):
     return 2 * math.pi * radius**2 * _log_uniform(random, 0.003, 3.0)
 
 
-def _dress(truth, random):
+def _dress(truth, random, domain):
     """Structure that shows in bright and well resolved galaxies, by the band."""
     # bluer light shows the young stars and the dust, redder light the bulge
     blue = random.uniform(-1, 1)
@@ -172,11 +258,15 @@ def _dress(truth, random):
     if 0 < bulge < 1:
         ratio = bulge / (1 - bulge) * 10 ** (-0.3 * blue)
         truth["bulge_to_total"] = ratio / (1 + ratio)
-    truth["clumpiness"] = min(truth["clumpiness"] * (1 + 0.5 * blue), 1.0)
+    clumps = domain.clumps if truth["kind"] != "irregular" else 1.0
+    truth["clumpiness"] = min(truth["clumpiness"] * clumps * (1 + 0.5 * blue), 1.0)
+    if truth["kind"] == "disk" and random.random() < domain.spirals:
+        truth["spiral"] = truth["spiral"] or random.beta(2, 2)
     truth["dust"] = min(truth["dust"] * (1 + 0.5 * blue), 1.0)
     late = truth["kind"] in ("disk", "irregular", "merger", "unclassifiable")
     if late and random.random() < 0.6:
         truth["knots"] = random.beta(1.2, 6) * (1 + 0.6 * blue)
+        truth["arms"] = draw_arms(random) if truth["spiral"] else None
     if truth["companion"]:
         # some nuclei have nearly met
         truth["separation"] = random.uniform(0.2, 2.5)
@@ -186,7 +276,7 @@ def _dress(truth, random):
 def _star(random, truth, camera):
     """A star from hardly seen to far too bright, or two of them."""
     fwhm = camera.psf_fwhm / camera.pixel_scale
-    snr = _log_uniform(random, 10.0, 1e5)
+    snr = _log_uniform(random, 10.0, 3e5)
     drawn = {
         "snr": snr,
         "saturation": 0.0,

@@ -18,9 +18,10 @@ from galmorph.core import CANDELS, ConfigurationError, import_optional
 from galmorph.images import as_nddata, cutout_from_image
 from galmorph.simulation.cameras import get_instrument
 from galmorph.simulation.display import DISPLAYS, draw_display
+from galmorph.simulation.domains import DOMAINS
 from galmorph.simulation.instruments import WFC3_F160W, Instrument
 from galmorph.simulation.population import KINDS
-from galmorph.simulation.scenes import RANDOM, make_scene
+from galmorph.simulation.scenes import make_scene
 from galmorph.simulation.truths import as_truth_table, random_of
 from galmorph.simulation.votes import draw_ticks
 
@@ -104,12 +105,12 @@ def check_instrument(instrument):
 
 
 def _check_instruments(instrument):
-    """One or several cameras, of which one may be any."""
+    """One or several cameras, or names of what they are drawn from."""
     several = isinstance(instrument, (list, tuple))
     if several and not instrument:
         raise ConfigurationError("instrument: found none in the sequence")
     return tuple(
-        RANDOM if each == RANDOM else check_instrument(each)
+        each if isinstance(each, str) and each in DOMAINS else check_instrument(each)
         for each in (instrument if several else (instrument,))
     )
 
@@ -165,8 +166,9 @@ def simulate_galaxies(
         and ``n_workers``.
     instrument : `Instrument`, str or sequence of these, optional
         A camera or its name in `INSTRUMENTS`; `WFC3_F160W` where it is not
-        given. ``"random"`` draws a camera, and galaxies of any size and
-        brightness in it, anew for each galaxy. Of several, each galaxy gets one.
+        given. A name of `DOMAINS` draws a camera, and galaxies of any size and
+        brightness in it, anew for each galaxy: ``"random"`` any, ``"jwst"`` and
+        ``"nearby"`` of one kind. Of several, each galaxy gets one.
     first : int, optional
         Number of the first galaxy.
     n_votes : int, optional
@@ -262,8 +264,9 @@ def simulate_stamps(
         Makes the stamps.
     instrument : `Instrument`, str or sequence of these, optional
         A camera or its name in `INSTRUMENTS`; `WFC3_F160W` where it is not
-        given. ``"random"`` draws a camera, and galaxies of any size and
-        brightness in it, anew for each galaxy. Of several, each galaxy gets one.
+        given. A name of `DOMAINS` draws a camera, and galaxies of any size and
+        brightness in it, anew for each galaxy: ``"random"`` any, ``"jwst"`` and
+        ``"nearby"`` of one kind. Of several, each galaxy gets one.
     first : int, optional
         Number of the first galaxy.
     n_votes : int, optional

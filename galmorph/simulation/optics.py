@@ -62,7 +62,7 @@ class Optics:
     >>> from galmorph.simulation.optics import Optics
     >>> webb = Optics("hexagons", resolution=0.063, boxes=(0.03, 0.03))
     >>> round(webb.fwhm(0.03), 3)
-    0.074
+    0.072
     """
 
     pupil: str

@@ -15,8 +15,10 @@ from galmorph.simulation.population import STRUCTURE, THICKNESS
 __all__ = [
     "SCALE_LENGTHS",
     "cosine_of_inclination",
+    "draw_arms",
     "is_painted",
     "paint_disk",
+    "paint_knots",
     "paint_tail",
 ]
 
@@ -39,7 +41,7 @@ def is_painted(truth):
     -------
     painted : bool
     """
-    return any(truth.get(name) for name in (*STRUCTURE, "knots"))
+    return any(truth[name] for name in STRUCTURE)
 
 
 def paint_disk(truth, dx, dy, random):
@@ -76,8 +78,8 @@ def paint_disk(truth, dx, dy, random):
     length = max(truth["half_light_radius"], 0.03) / SCALE_LENGTHS
 
     image = np.exp(-radius / length)
-    arms = _draw_arms(random) if truth["spiral"] else None
     if truth["spiral"]:
+        arms = truth.get("arms") or draw_arms(random)
         image *= _arms(arms, truth["spiral"], radius / length, along, across)
     if truth["ring"]:
         place, width = random.uniform(1.2, 2.5), random.uniform(0.2, 0.4)
@@ -93,9 +95,6 @@ def paint_disk(truth, dx, dy, random):
     image /= image.sum()
     if truth["bar"]:
         image += 0.4 * truth["bar"] * _bar(along, across, length)
-    if truth.get("knots"):
-        image = (1 - truth["knots"]) * image
-        image += truth["knots"] * _knots(truth, arms, dx, dy, length, random)
     if truth["clumpiness"]:
         share = 0.85 * truth["clumpiness"]
         image = (1 - share) * image + share * _clumps(truth, dx, dy, length, random)
@@ -138,8 +137,23 @@ def cosine_of_inclination(axis_ratio):
     return math.sqrt(min(max(square, 0.0), 1.0))
 
 
-def _draw_arms(random):
-    """Number, pitch angle and phase of spiral arms."""
+def draw_arms(random):
+    """
+    Draw the course of spiral arms.
+
+    Parameters
+    ----------
+    random : `numpy.random.Generator`
+
+    Returns
+    -------
+    count : int
+        Number of arms.
+    pitch : float
+        Pitch angle in radians, of either sign.
+    start : float
+        Phase in radians.
+    """
     count = (2, 2, 2, 3, 4)[random.integers(5)]
     pitch = np.radians(random.uniform(10, 35)) * (-1 if random.random() < 0.5 else 1)
     return count, pitch, random.uniform(0, 2 * np.pi)
@@ -156,13 +170,29 @@ def _arms(arms, amplitude, radius, along, across):
     return 1 + 0.95 * amplitude * np.clip(radius - 0.4, 0, 1) * wave
 
 
-def _knots(truth, arms, dx, dy, length, random):
-    """Many small regions where stars form, along the arms where there are any."""
+def paint_knots(truth, dx, dy, random):
+    """
+    Paint many small regions where stars form, along the arms if there are any.
+
+    Parameters
+    ----------
+    truth : dict
+        Parameters, as `~galmorph.simulation.domains.draw_target` gives them.
+    dx, dy : `~numpy.ndarray`
+        Offsets of the pixels from the centre, arcsec.
+    random : `numpy.random.Generator`
+
+    Returns
+    -------
+    image : `~numpy.ndarray`
+        Array with a sum of one.
+    """
+    length = max(truth["half_light_radius"], 0.03) / SCALE_LENGTHS
     n = random.integers(15, 60)
     distance = random.gamma(3.0, 0.6, size=n)
     phase = random.uniform(0, 2 * np.pi, size=n)
-    if arms is not None:
-        count, pitch, start = arms
+    if truth.get("arms"):
+        count, pitch, start = truth["arms"]
         arm = random.integers(count, size=n)
         phase = np.log(np.maximum(distance, 0.1)) / np.tan(pitch)
         phase += (2 * np.pi * arm - start) / count + random.normal(scale=0.15, size=n)

@@ -20,6 +20,7 @@ from galmorph.simulation.painting import (
     cosine_of_inclination,
     is_painted,
     paint_disk,
+    paint_knots,
     paint_tail,
 )
 from galmorph.simulation.population import THICKNESS
@@ -221,14 +222,19 @@ def _galaxy(truth, n, scale, x, y, random):
         )
     if bulge < 1:
         heights, lengths = _disk_transform(radius, q, angle, n, scale)
+        knots = truth.get("knots", 0.0) * (1 - bulge)
+        rest = 1 - bulge - knots
+        grid = _fine_grid(n, x, y, scale, _fineness(truth, scale))
         if is_painted(truth):
-            fine = _fineness(truth, scale)
-            painted = paint_disk(truth, *_fine_grid(n, x, y, scale, fine), random)
-            painted = (1 - bulge) * _transform(painted, n)
+            painted = rest * _transform(paint_disk(truth, *grid, random), n)
             if not truth["dust"]:
                 painted *= heights
         else:
-            smooth = smooth + (1 - bulge) * heights * lengths
+            smooth = smooth + rest * heights * lengths
+        if knots:
+            # young stars lie in the plane, which is thinner than the disk
+            knots = knots * _transform(paint_knots(truth, *grid, random), n)
+            painted = painted + knots
     if np.ndim(smooth):
         painted = painted + smooth * _shift(n, x, y)
     return painted

@@ -22,10 +22,7 @@ from galmorph.simulation.truths import seen_columns
 from galmorph.simulation.visibility import see
 from galmorph.simulation.votes import vote_fractions
 
-__all__ = ["RANDOM", "Scene", "add_noise", "draw_depth", "make_scene"]
-
-RANDOM = "random"
-"""Name of the camera that is drawn for each galaxy."""
+__all__ = ["Scene", "add_noise", "draw_depth", "make_scene"]
 
 # galaxies brighter than H = 27 per square arcsecond, about those of the XDF, and
 # by how much fewer they are in the logarithm for each magnitude brighter
@@ -103,7 +100,8 @@ def make_scene(random, instrument, kinds=None):
     Parameters
     ----------
     random : `numpy.random.Generator`
-    instrument : `~galmorph.simulation.Instrument` or 'random'
+    instrument : `~galmorph.simulation.Instrument` or str
+        A camera, or one of `~galmorph.simulation.domains.DOMAINS` to draw one.
     kinds : dict, optional
         Shares of the kinds of objects, in place of
         `~galmorph.simulation.population.KINDS`.
@@ -117,10 +115,11 @@ def make_scene(random, instrument, kinds=None):
         shares = np.cumsum(list(kinds.values()))
         kind = int(np.searchsorted(shares, random.random() * shares[-1], side="right"))
         kind = tuple(kinds)[kind]
-    if isinstance(instrument, str):
-        instrument = draw_camera(random)
-        truth = draw_target(random, instrument, kind)
-        depth, rms = RANDOM, noise_for(truth, instrument)
+    domain = instrument if isinstance(instrument, str) else ""
+    if domain:
+        instrument = draw_camera(random, domain)
+        truth = draw_target(random, instrument, kind, domain)
+        depth, rms = domain, noise_for(truth, instrument)
         around = draw_neighbours
     else:
         truth = draw_galaxy(random, kind, instrument.magnitudes)
@@ -134,13 +133,13 @@ def make_scene(random, instrument, kinds=None):
     for neighbour, x2, y2 in around(random, truth, instrument, side, x, y):
         add_object(others, neighbour, instrument, x2, y2, random)
     strength = rms
-    if depth == RANDOM:
+    if domain:
         # what spoils a bright galaxy is as bright
         strength = max(rms, float(np.vdot(own, own)) / max(float(own.sum()), 1e-12))
     elif truth["defect"] == "blend":
         add_blend(others, truth, instrument, x, y, random)
     image = add_noise(own + others, instrument, rms, random)
-    if truth["defect"] and (depth != RANDOM or truth["defect"] != "bright_star"):
+    if truth["defect"] and not (domain and truth["defect"] == "bright_star"):
         image = add_defect(image, truth["defect"], instrument, x, y, strength, random)
     visible = see(truth, instrument, rms, random, own, (x, y), others)
     fractions = vote_fractions(truth, instrument, rms, random, visible=visible)
