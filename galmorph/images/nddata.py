@@ -6,6 +6,7 @@ Adapters: anything that holds an image becomes NDData of one kind.
 import os
 import re
 import warnings
+from numbers import Real
 from pathlib import Path
 from urllib.error import HTTPError
 
@@ -29,6 +30,7 @@ from galmorph.core import ImageError
 
 __all__ = ["as_nddata", "pixel_scale_of"]
 
+_PER_PIXEL = u.arcsec / u.pix
 # Greisen & Calabretta 2002, A&A 395, 1061; PV and PS hold the terms of projections
 _WCS_NAMES = (
     r"NAXIS\d*|WCSAXES|WCSNAME|(CTYPE|CUNIT|CRVAL|CRPIX|CDELT|CROTA)\d+"
@@ -321,12 +323,14 @@ def _scale(pixel_scale, wcs, shape):
             corner, right, up = wcs.pixel_to_world([x, x + 1, x], [y, y, y + 1])
             sides = corner.separation(right), corner.separation(up)
         return np.sqrt(sides[0] * sides[1]).to(u.arcsec) / u.pix
+    if isinstance(pixel_scale, Real) and 0 < pixel_scale < np.inf:
+        return u.Quantity(float(pixel_scale), _PER_PIXEL)  # units cost time
     try:
         scale = u.Quantity(pixel_scale)
         if scale.unit == u.dimensionless_unscaled:
             scale = scale * u.arcsec
-        per_pixel = scale.unit.is_equivalent(u.arcsec / u.pix)
-        scale = scale.to(u.arcsec / u.pix if per_pixel else u.arcsec)
+        per_pixel = scale.unit.is_equivalent(_PER_PIXEL)
+        scale = scale.to(_PER_PIXEL if per_pixel else u.arcsec)
     except (u.UnitConversionError, TypeError, ValueError):
         raise ImageError(
             f"pixel_scale: expected an angle or an angle per pixel, found"
@@ -334,7 +338,7 @@ def _scale(pixel_scale, wcs, shape):
         ) from None
     if not (scale.isscalar and np.isfinite(scale.value) and scale.value > 0):
         raise ImageError(f"pixel_scale: expected one number above 0, found {scale}")
-    return scale.value * u.arcsec / u.pix
+    return u.Quantity(scale.value, _PER_PIXEL)
 
 
 def _pixels(data, band_axis):
