@@ -37,3 +37,14 @@ def test_a_batch_is_the_same_as_one_by_one():
     assert found.shape == (3, 2)
     np.testing.assert_array_equal(found, [centroid(stamp) for stamp in stamps])
     assert centroid_batch([]).shape == (0, 2)
+
+
+def test_the_centre_is_the_centre_of_mass_of_photutils():
+    from photutils.centroids import centroid_com
+
+    random = np.random.default_rng(2)
+    for _ in range(5):
+        data = random.normal(size=(13, 21))
+        mask = random.random(data.shape) < 0.3
+        wanted = centroid_com(np.maximum(data, 0), mask=mask)
+        np.testing.assert_allclose(centroid(data, mask), wanted, rtol=1e-12)
