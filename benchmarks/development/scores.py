@@ -283,11 +283,18 @@ def _weak(scored):
                           _column(p.table, output)[mine][:, None],
                           p.fractions[output][mine][:, None],
                           groups=p.rows[mine])  # fmt: skip
-    linear, pictures = p, scored.of("stretched")
+    linear, pictures = _same_rows(p, scored.of("stretched"))
     for output in CANDELS.outputs:
         moved = pictures.fractions[output] - linear.fractions[output]
         yield _figure(name, f"level: {output} of pictures - of linear images", _mean,
-                      moved, groups=p.rows)  # fmt: skip
+                      moved, groups=linear.rows)  # fmt: skip
+
+
+def _same_rows(one, other):
+    """Both for the galaxies that are in both, in one order."""
+    for a, b in ((one, other), (other, one)):
+        which = np.flatnonzero(np.isin(a.rows, b.rows))
+        yield a.take(which[np.argsort(a.rows[which], kind="stable")])
 
 
 def all_figures(scored):
