@@ -19,6 +19,11 @@ from galmorph.simulation.galaxies import (
 )
 from galmorph.simulation.instruments import WFC3_F160W, Instrument, PSFImage
 from galmorph.simulation.optics import Optics
+from galmorph.simulation.redshifting import (
+    draw_redshifted,
+    redshifted,
+    unstretched,
+)
 from galmorph.simulation.statistics import (
     REAL_CORRELATIONS,
     REAL_LEVELS,
@@ -61,16 +66,19 @@ __all__ = [
     "compare_votes",
     "draw_display",
     "draw_few_votes",
+    "draw_redshifted",
     "draw_ticks",
     "draw_votes",
     "energy_distance",
     "fit_calibration",
     "get_instrument",
+    "redshifted",
     "restore_votes",
     "see",
     "simulate_field",
     "simulate_galaxies",
     "simulate_stamps",
+    "unstretched",
     "vote_fractions",
     "vote_statistics",
 ]

@@ -59,6 +59,8 @@ class Domain:
         Factor of the strength of clumps, which galaxies nearby have less.
     spirals : float, optional
         Share of the disks without arms that get arms.
+    neighbours : float, optional
+        Median of the expected numbers of neighbours in an image.
     """
 
     families: tuple
@@ -69,6 +71,7 @@ class Domain:
     white: float
     clumps: float = 1.0
     spirals: float = 0.0
+    neighbours: float = 1.5
 
 
 DOMAINS = {
@@ -103,6 +106,7 @@ DOMAINS = {
         white=0.5,
         clumps=0.3,
         spirals=0.5,
+        neighbours=4.0,
     ),
 }
 """
@@ -316,7 +320,7 @@ def noise_for(truth, camera):
     return 0.5 * flux / (truth["snr"] * correlated * math.sqrt(pixels))
 
 
-def draw_neighbours(random, truth, camera, side, x, y):
+def draw_neighbours(random, truth, camera, side, x, y, domain="random"):
     """
     Draw what stands around an object.
 
@@ -330,6 +334,8 @@ def draw_neighbours(random, truth, camera, side, x, y):
         Side of the image in pixels.
     x, y : float
         Position of the object in 0-based pixels.
+    domain : str, optional
+        One of ``DOMAINS``.
 
     Returns
     -------
@@ -340,7 +346,8 @@ def draw_neighbours(random, truth, camera, side, x, y):
     fwhm = camera.psf_fwhm / scale
     radius = max(truth["half_light_radius"] / scale, 0.5 * fwhm)
     found = []
-    for _ in range(min(random.poisson(random.lognormal(0.4, 0.8)), 12)):
+    crowd = random.lognormal(math.log(DOMAINS[domain].neighbours), 0.8)
+    for _ in range(min(random.poisson(crowd), 12)):
         star = random.random() < 0.25
         flux = 10 ** random.uniform(-2.3, 0.3)
         x2, y2 = random.uniform(0, side, size=2)

@@ -5,6 +5,7 @@ One galaxy with all that stands around it, in a survey or in any camera.
 
 import math
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -120,7 +121,7 @@ def make_scene(random, instrument, kinds=None):
         instrument = draw_camera(random, domain)
         truth = draw_target(random, instrument, kind, domain)
         depth, rms = domain, noise_for(truth, instrument)
-        around = draw_neighbours
+        around = partial(draw_neighbours, domain=domain)
     else:
         truth = draw_galaxy(random, kind, instrument.magnitudes)
         depth, rms = draw_depth(random, instrument)
