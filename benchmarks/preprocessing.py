@@ -22,10 +22,11 @@ from astropy.nddata import Cutout2D
 from astropy.stats import sigma_clipped_stats
 from astropy.utils.exceptions import AstropyWarning
 from photutils.centroids import centroid_com
+from photutils.segmentation import deblend_sources, detect_sources
 from scipy import ndimage
 
 from galmorph import Preprocessor
-from galmorph.images import _photutils, preprocessing
+from galmorph.images import preprocessing
 from galmorph.simulation import simulate_field
 
 SMOOTHING = 3.0 / np.sqrt(8 * np.log(2))
@@ -115,10 +116,12 @@ def _measure(cutout, segments):
     plane = (cutout.data - sky) / rms
     if segments is None:
         smooth = ndimage.gaussian_filter(plane, SMOOTHING)
-        segments = _photutils.find_segments(smooth, 1.5, 5)
-        segments = _photutils.deblend_segments(
-            smooth, segments, 5, n_levels=16, contrast=0.05
-        )
+        segments = detect_sources(smooth, 1.5, 5)
+        if segments is None:
+            return plane, (x, y)
+        segments = deblend_sources(
+            smooth, segments, 5, contrast=0.05, progress_bar=False
+        ).data
     label = segments[
         min(int(y + 0.5), len(plane) - 1), min(int(x + 0.5), len(plane) - 1)
     ]

@@ -8,7 +8,6 @@ units are the business of the caller, masked pixels must hold finite values,
 and the warnings that photutils gives for empty input are not passed on.
 """
 
-import inspect
 import warnings
 from contextlib import contextmanager
 
@@ -17,7 +16,7 @@ from astropy.utils.exceptions import AstropyWarning
 from photutils import segmentation as _segmentation
 from photutils.background import Background2D
 
-__all__ = ["background_2d", "deblend_segments", "find_segments", "measure_segments"]
+__all__ = ["background_2d", "find_segments", "measure_segments"]
 
 # names of photutils 3.0, and what photutils 2 calls them where that differs
 _ATTRIBUTES = {
@@ -117,50 +116,6 @@ def find_segments(data, threshold, n_pixels, *, mask=None):
         segments = _segmentation.detect_sources(data, threshold, n_pixels, mask=mask)
     if segments is None:
         return np.zeros(data.shape, dtype=np.int32)
-    return segments.data.astype(np.int32, copy=False)
-
-
-def deblend_segments(
-    data, segmentation, n_pixels, *, n_levels, contrast, progress=False
-):
-    """
-    Separate sources that touch.
-
-    Parameters
-    ----------
-    data : `~numpy.ndarray`
-        The image that the segments were found on, shape (ny, nx).
-    segmentation : `~numpy.ndarray` of int
-        Labels of the segments, 0 for sky.
-    n_pixels : int
-        The least number of connected pixels of a source.
-    n_levels : int
-        Number of thresholds between the lowest and the highest value.
-    contrast : float
-        The least fraction of a segment's flux that a peak must have to become
-        a source of its own.
-    progress : bool, optional
-        Show a progress bar where tqdm is installed.
-
-    Returns
-    -------
-    segmentation : `~numpy.ndarray` of int32
-        Labels from 1 up.
-    """
-    if not segmentation.any():
-        return segmentation.astype(np.int32, copy=False)
-    deblend = _segmentation.deblend_sources
-    known = inspect.signature(deblend).parameters
-    levels = "n_levels" if "n_levels" in known else "nlevels"
-    with _quiet():
-        segments = deblend(
-            data,
-            _segmentation.SegmentationImage(segmentation),
-            n_pixels,
-            contrast=contrast,
-            progress_bar=progress,
-            **{levels: n_levels},
-        )
     return segments.data.astype(np.int32, copy=False)
 
 

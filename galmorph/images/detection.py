@@ -14,6 +14,7 @@ from scipy.ndimage import binary_dilation, gaussian_filter
 
 from galmorph.core import ConfigurationError
 from galmorph.images import _photutils
+from galmorph.images.deblending import deblend_segments
 from galmorph.images.nddata import as_nddata
 
 __all__ = ["Detection", "DetectionConfig", "detect_sources"]
@@ -212,7 +213,7 @@ def detect_sources(image, config=None, *, progress=False):
     config : `DetectionConfig`, optional
         Parameters.
     progress : bool, optional
-        Show progress bars while deblending and measuring, where tqdm is
+        Show progress bars while measuring, where tqdm is
         installed.
 
     Returns
@@ -253,7 +254,7 @@ def detect_sources(image, config=None, *, progress=False):
     else:
         image = as_nddata(image)
     data, error, bad, scale = _plane(image)
-    background, rms, segmentation = _segment(data, error, bad, config, progress)
+    background, rms, segmentation = _segment(data, error, bad, config)
     measured = _photutils.measure_segments(
         data - background, segmentation, error=rms, mask=bad, progress=progress
     )
@@ -285,7 +286,7 @@ def _plane(image):
     return data, error, bad, scale
 
 
-def _segment(data, error, bad, config, progress):
+def _segment(data, error, bad, config):
     """Give the background, the noise of a pixel and the segmentation."""
     background = np.zeros_like(data)
     segmentation = np.zeros(data.shape, dtype=np.int32)
@@ -313,13 +314,12 @@ def _segment(data, error, bad, config, progress):
             break
         skip = bad | sources
     if config.deblend:
-        segmentation = _photutils.deblend_segments(
+        segmentation = deblend_segments(
             smoothed,
             segmentation,
-            config.n_pixels,
+            n_pixels=config.n_pixels,
             n_levels=config.n_levels,
             contrast=config.contrast,
-            progress=progress,
         )
     return background, rms if error is None else error, segmentation
 

@@ -1,12 +1,16 @@
 # Licensed under a 3-clause BSD style license - see licenses/LICENSE.rst
 """Many segments are cut as photutils cuts each of them."""
 
+import warnings
+from inspect import signature
+
 import numpy as np
 import pytest
+from astropy.utils.exceptions import AstropyUserWarning
+from photutils.segmentation import SegmentationImage, deblend_sources
 from scipy import ndimage
 
-from galmorph.images._photutils import deblend_segments
-from galmorph.images.deblending import deblend_many
+from galmorph.images.deblending import deblend_many, deblend_segments
 
 SETTINGS = {"n_pixels": 5, "n_levels": 16}
 
@@ -28,13 +32,21 @@ def blend(seed, shape=(60, 70), n=4, threshold=1.5, noise=1.0):
     return image[box], mask[box]
 
 
+def by_photutils(image, segmentation, contrast):
+    # photutils 2 calls the number of levels otherwise
+    levels = (
+        "n_levels" if "n_levels" in signature(deblend_sources).parameters else "nlevels"
+    )
+    segments = SegmentationImage(segmentation.astype(np.int32))
+    options = {"contrast": contrast, "progress_bar": False, levels: 16}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", AstropyUserWarning)
+        return deblend_sources(image, segments, 5, **options).data
+
+
 def one_by_one(images, masks, contrast):
-    return [
-        deblend_segments(
-            image, mask.astype(np.int32), 5, n_levels=16, contrast=contrast
-        )
-        for image, mask in zip(images, masks, strict=True)
-    ]
+    pairs = zip(images, masks, strict=True)
+    return [by_photutils(image, mask, contrast) for image, mask in pairs]
 
 
 def same_partition(one, other):
@@ -94,3 +106,25 @@ def test_the_parts_do_not_depend_on_the_company(monkeypatch):
 
 def test_nothing_is_cut_into_nothing():
     assert deblend_many([], [], contrast=0.05, **SETTINGS) == []
+
+
+@pytest.mark.parametrize("kind", ["f4", "f8"])
+def test_a_whole_segmentation_gets_the_labels_that_photutils_gives(kind):
+    random = np.random.default_rng(8)
+    rows, columns = np.indices((260, 240))
+    image = random.normal(size=rows.shape)
+    for y, x in random.uniform(0, 240, (70, 2)):
+        distance = np.hypot(rows - y, columns - x)
+        image += random.lognormal(3, 1) * np.exp(-distance / random.uniform(1, 4))
+    image = ndimage.gaussian_filter(image, 1.3).astype(kind)
+    segmentation = ndimage.label(image > 1.5, np.ones((3, 3)))[0]
+    segmentation[segmentation == 5] = 0  # a gap in the numbers
+    wanted = by_photutils(image, segmentation, 0.01)
+    found = deblend_segments(image, segmentation, contrast=0.01, **SETTINGS)
+    assert found.max() > segmentation.max() and found.dtype == np.int32
+    np.testing.assert_array_equal(found, wanted)
+
+
+def test_an_empty_segmentation_stays_empty():
+    empty = np.zeros((9, 9), int)
+    assert not deblend_segments(empty + 1.0, empty, contrast=0.01, **SETTINGS).any()
