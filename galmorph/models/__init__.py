@@ -12,6 +12,7 @@ import importlib
 _PUBLIC = {
     "DecisionTree": "layers",
     "Domain": "domain",
+    "ErrorModel": "errors",
     "GroupConv2D": "symmetry",
     "GroupPooling": "symmetry",
     "JoinedParts": "symmetry",

@@ -49,7 +49,7 @@ class ErrorModel:
     calibration : dict
         ``{'log_variance': {output: [constant, square, terms..., coordinates...]}}``:
         the logarithm of the variance is linear in a constant, the square of the
-        output's own `error_terms`, the terms of all outputs, and the coordinates
+        output's own ``error_terms``, the terms of all outputs, and the coordinates
         of the image in the model's `Domain`; at most 0.5. Or ``{'fraction': knots,
         'error': {output: values}}``: the error at each predicted fraction.
     outputs : sequence of str

@@ -166,7 +166,7 @@ def simulate_galaxies(
         and ``n_workers``.
     instrument : `Instrument`, str or sequence of these, optional
         A camera or its name in `INSTRUMENTS`; `WFC3_F160W` where it is not
-        given. A name of `DOMAINS` draws a camera, and galaxies of any size and
+        given. A name of ``DOMAINS`` draws a camera, and galaxies of any size and
         brightness in it, anew for each galaxy: ``"random"`` any, ``"jwst"`` and
         ``"nearby"`` of one kind. Of several, each galaxy gets one.
     first : int, optional
@@ -264,7 +264,7 @@ def simulate_stamps(
         Makes the stamps.
     instrument : `Instrument`, str or sequence of these, optional
         A camera or its name in `INSTRUMENTS`; `WFC3_F160W` where it is not
-        given. A name of `DOMAINS` draws a camera, and galaxies of any size and
+        given. A name of ``DOMAINS`` draws a camera, and galaxies of any size and
         brightness in it, anew for each galaxy: ``"random"`` any, ``"jwst"`` and
         ``"nearby"`` of one kind. Of several, each galaxy gets one.
     first : int, optional

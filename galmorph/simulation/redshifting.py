@@ -221,7 +221,7 @@ def draw_redshifted(image, random, *, instrument="random", levels=None, psf_fwhm
     random : `numpy.random.Generator`
         For the camera, the size, the signal-to-noise ratio and the noise.
     instrument : `Instrument` or str, optional
-        A camera, its name, or one of `DOMAINS` to draw a camera from.
+        A camera, its name, or one of ``DOMAINS`` to draw a camera from.
     levels : float, optional
         As of `unstretched`. The stretch that is undone is drawn about it.
     psf_fwhm : float, optional
