@@ -4,45 +4,26 @@ Adapters: anything that holds an image becomes NDData of one kind.
 """
 
 import os
-import re
-import warnings
-from numbers import Real
 from pathlib import Path
 from urllib.error import HTTPError
 
 import numpy as np
 from astropy import units as u
 from astropy.io import fits
-from astropy.nddata import (
-    CCDData,
-    Cutout2D,
-    InverseVariance,
-    NDData,
-    StdDevUncertainty,
-    VarianceUncertainty,
-)
+from astropy.nddata import CCDData, Cutout2D, NDData, StdDevUncertainty
 from astropy.utils.masked import Masked
-from astropy.wcs import WCS, FITSFixedWarning
-from astropy.wcs.utils import proj_plane_pixel_scales
-from astropy.wcs.wcsapi import HighLevelWCSWrapper
 
 from galmorph.core import ImageError
+from galmorph.images.headers import (
+    celestial_wcs,
+    choose_hdu,
+    companions,
+    header_unit,
+    header_wcs,
+    scale_of_pixels,
+)
 
 __all__ = ["as_nddata", "pixel_scale_of"]
-
-_PER_PIXEL = u.arcsec / u.pix
-# Greisen & Calabretta 2002, A&A 395, 1061; PV and PS hold the terms of projections
-_WCS_NAMES = (
-    r"NAXIS\d*|WCSAXES|WCSNAME|(CTYPE|CUNIT|CRVAL|CRPIX|CDELT|CROTA)\d+"
-    r"|(CD|PC|PV|PS)\d+_\d+|LONPOLE|LATPOLE|RADE(SYS|CSYS)|EQUINOX|EPOCH|MJD-OBS"
-)
-# by the card UTYPE that CCDData writes
-_KINDS = {
-    kind.__name__: kind
-    for kind in (StdDevUncertainty, VarianceUncertainty, InverseVariance)
-}
-_WCS_CARD = re.compile(f"({_WCS_NAMES})$")
-_WCS_OR_SIP_CARD = re.compile(rf"({_WCS_NAMES}|[AB]P?_(ORDER|DMAX|\d+_\d+))$")
 
 
 def as_nddata(
@@ -114,10 +95,10 @@ def as_nddata(
     masks = [found["mask"], own_mask, mask]
     data, bands_last = _pixels(data, band_axis)
     unit = (found["unit"] or own_unit) if unit is None else u.Unit(unit)
-    wcs = _celestial(found["wcs"] if wcs is None else wcs)
+    wcs = celestial_wcs(found["wcs"] if wcs is None else wcs)
     meta = dict(found["meta"])
     given = meta.get("pixel_scale") if pixel_scale is None else pixel_scale
-    meta["pixel_scale"] = _scale(given, wcs, data.shape)
+    meta["pixel_scale"] = scale_of_pixels(given, wcs, data.shape)
     if uncertainty is None:
         uncertainty = found["uncertainty"]
     uncertainty = _deviation(uncertainty, data, bands_last, unit)
@@ -227,35 +208,15 @@ def _read(path, hdu):
 
 def _unwrap_list(hdus, hdu, name, found):
     """An image, with the mask and the uncertainty that CCDData writes beside it."""
-    chosen = _choose(hdus, hdu, name)
+    chosen = choose_hdu(hdus, hdu, name)
     found = _unwrap_hdu(chosen, found)
-    if chosen is not hdus[0]:
-        return found
-    for extension in hdus[1:]:
-        if not extension.is_image or extension.shape != chosen.shape:
-            continue
-        if extension.name == "MASK":
-            found["mask"] = extension.data != 0
-        elif extension.name == "UNCERT":
-            kind = _KINDS.get(extension.header.get("UTYPE"), StdDevUncertainty)
-            found["uncertainty"] = kind(extension.data)
+    mask, uncertainty = companions(hdus, chosen)
+    if mask is not None:
+        found["mask"] = mask.data != 0
+    if uncertainty is not None:
+        extension, kind = uncertainty
+        found["uncertainty"] = kind(extension.data)
     return found
-
-
-def _choose(hdus, hdu, name):
-    if hdu is not None:
-        try:
-            return hdus[hdu]
-        except (KeyError, IndexError):
-            raise ImageError(
-                f"hdu: {name} has no extension {hdu!r}; it has"
-                f" {[entry.name for entry in hdus]}"
-            ) from None
-    for entry in hdus:
-        if entry.is_image and entry.header.get("NAXIS", 0) >= 2:
-            return entry
-    kinds = [type(entry).__name__ for entry in hdus]
-    raise ImageError(f"image: {name} holds no image; found {kinds}")
 
 
 def _unwrap_hdu(hdu, found):
@@ -267,13 +228,8 @@ def _unwrap_hdu(hdu, found):
     if hdu.data is None:
         raise ImageError("image: this extension has no pixels; choose another with hdu")
     header = hdu.header
-    found = {**found, "data": hdu.data, "wcs": _header_wcs(header)}
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", u.UnitsWarning)
-        try:
-            found["unit"] = u.Unit(header["BUNIT"]) if header.get("BUNIT") else None
-        except ValueError:
-            found["unit"] = None  # a unit of no known meaning is no obstacle
+    found = {**found, "data": hdu.data, "wcs": header_wcs(header)}
+    found["unit"] = header_unit(header)
     found["meta"] = {"header": header}
     return found
 
@@ -281,64 +237,6 @@ def _unwrap_hdu(hdu, found):
 def _with_own_header(found):
     header = found["meta"]["header"].copy()
     return {**found, "meta": {"header": header}}
-
-
-def _header_wcs(header):
-    # thousands of other cards, as drizzling writes them, take long to parse
-    wanted = _WCS_CARD
-    if str(header.get("CTYPE1", "")).endswith("-SIP"):
-        # without it, SIP terms are left over by drizzling: the pixels are on a
-        # plain projection already
-        wanted = _WCS_OR_SIP_CARD
-    header = fits.Header([card for card in header.cards if wanted.match(card.keyword)])
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", FITSFixedWarning)
-        try:
-            return WCS(header)
-        except Exception:  # a broken WCS leaves an image without one
-            return None
-
-
-def _celestial(wcs):
-    if wcs is None or getattr(wcs, "has_celestial", False):
-        return wcs and wcs.celestial
-    # slices, and the WCS of JWST, speak astropy's common interface only
-    low = getattr(wcs, "low_level_wcs", wcs)
-    axes = getattr(low, "world_axis_physical_types", ())
-    if len(axes) == getattr(low, "pixel_n_dim", 0) == 2 and all(
-        "pos." in str(a) for a in axes
-    ):
-        return HighLevelWCSWrapper(low)
-    return None
-
-
-def _scale(pixel_scale, wcs, shape):
-    if pixel_scale is None:
-        if wcs is None:
-            return None
-        if isinstance(wcs, WCS):
-            sides = proj_plane_pixel_scales(wcs)[:2] * u.deg
-        else:
-            y, x = shape[0] / 2, shape[1] / 2
-            corner, right, up = wcs.pixel_to_world([x, x + 1, x], [y, y, y + 1])
-            sides = corner.separation(right), corner.separation(up)
-        return np.sqrt(sides[0] * sides[1]).to(u.arcsec) / u.pix
-    if isinstance(pixel_scale, Real) and 0 < pixel_scale < np.inf:
-        return u.Quantity(float(pixel_scale), _PER_PIXEL)  # units cost time
-    try:
-        scale = u.Quantity(pixel_scale)
-        if scale.unit == u.dimensionless_unscaled:
-            scale = scale * u.arcsec
-        per_pixel = scale.unit.is_equivalent(_PER_PIXEL)
-        scale = scale.to(_PER_PIXEL if per_pixel else u.arcsec)
-    except (u.UnitConversionError, TypeError, ValueError):
-        raise ImageError(
-            f"pixel_scale: expected an angle or an angle per pixel, found"
-            f" {pixel_scale!r}"
-        ) from None
-    if not (scale.isscalar and np.isfinite(scale.value) and scale.value > 0):
-        raise ImageError(f"pixel_scale: expected one number above 0, found {scale}")
-    return u.Quantity(scale.value, _PER_PIXEL)
 
 
 def _pixels(data, band_axis):
