@@ -25,8 +25,16 @@ ALLOWED = {
     "evaluation": ROADS | {"visualization"},
     "visualization": ROADS,
     "training": ROADS | {"simulation", "evaluation", "visualization"},
+    "scale": ROADS | {"_plumbing", "classifier"},
     "cli": ROADS
-    | {"classifier", "simulation", "evaluation", "visualization", "training"},
+    | {
+        "classifier",
+        "simulation",
+        "evaluation",
+        "visualization",
+        "training",
+        "scale",
+    },
 }
 NOT_ROOMS = {"tests", "conftest.py", "__init__.py", "_version.py"}
 FILES = [
