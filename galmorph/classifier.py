@@ -7,6 +7,8 @@ and holds no algorithm of its own. They are imported at first use, TensorFlow
 at the first prediction.
 """
 
+import math
+
 import numpy as np
 
 from galmorph import __version__
@@ -408,8 +410,8 @@ class MorphologyClassifier:
         batch, held, last, empty = [], 0, None, True
         for cutout in cutouts:
             batch.append(cutout)
-            image = cutout.parent[0] if cutout.parent else cutout
-            held += 0 if image is last else image.data.size
+            image = cutout.data if cutout.parent is None else cutout.parent
+            held += 0 if image is last else math.prod(image.shape)
             last = image
             if len(batch) >= self._batch_size or held >= MOST_PIXELS:
                 yield self._preprocessor(batch)

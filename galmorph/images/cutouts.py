@@ -11,7 +11,14 @@ import numpy as np
 from galmorph.core import ImageError, MorphFlag
 from galmorph.images.nddata import pixel_scale_of
 
-__all__ = ["RawCutout", "cutout_from_image", "extract_cutouts", "failed_cutout"]
+__all__ = [
+    "RawCutout",
+    "Windows",
+    "cutout_from_image",
+    "extract_cutouts",
+    "failed_cutout",
+    "plain_rms",
+]
 
 _ROUNDING = 1e-6  # pixels
 
@@ -41,8 +48,8 @@ class RawCutout:
         Bits of `~galmorph.core.MorphFlag` that are known already.
     pixel_scale : float
         Arcseconds per pixel; NaN where it is not known.
-    parent : tuple, optional
-        The image and segmentation that the window was cut from.
+    parent : `Windows`, optional
+        The image that the window was cut from.
 
     Examples
     --------
@@ -63,7 +70,7 @@ class RawCutout:
     origin: tuple
     flags: int
     pixel_scale: float
-    parent: tuple = None
+    parent: object = None
 
     @property
     def is_whole(self):
@@ -77,7 +84,7 @@ class RawCutout:
         y0, x0 = self.origin
         if self.parent is None:
             return np.ones(4, bool)
-        height, width = self.parent[0].data.shape[:2]
+        height, width = self.parent.shape[:2]
         return np.array([y0 <= 0, x0 <= 0, y0 + ny >= height, x0 + nx >= width])
 
     def enlarged(self):
@@ -88,10 +95,89 @@ class RawCutout:
         -------
         cutout : `RawCutout`
         """
-        image, segmentation = self.parent
         size = 2 * max(self.data.shape[:2])
         x, y = self.x + self.origin[1], self.y + self.origin[0]
-        return _cut(image, x, y, size, segmentation, self.label)
+        return _cut(self.parent, x, y, size, self.label)
+
+
+class Windows:
+    """
+    An image of which windows are cut.
+
+    What has the same attributes and the same method can stand in its place, such
+    as a mosaic of which windows are read from disk.
+
+    Parameters
+    ----------
+    image : `~astropy.nddata.NDData`
+        As `~galmorph.images.as_nddata` returns it.
+    segmentation : array_like of int, optional
+        Segmentation of the image, 0 for sky.
+
+    Attributes
+    ----------
+    shape : tuple of int
+        Shape of the image.
+    pixel_scale : float
+        Arcseconds per pixel; NaN where it is not known.
+
+    Raises
+    ------
+    ImageError
+        If the segmentation has another shape than the image.
+    """
+
+    def __init__(self, image, segmentation=None):
+        self.shape = image.data.shape
+        scale = pixel_scale_of(image)
+        self.pixel_scale = np.nan if scale is None else float(scale.value)
+        if segmentation is not None:
+            segmentation = np.asarray(segmentation)
+            if segmentation.shape != self.shape[:2]:
+                raise ImageError(
+                    f"segmentation: its shape {segmentation.shape} is not that of the"
+                    f" image, {self.shape[:2]}"
+                )
+        self._image, self._segmentation = image, segmentation
+
+    def window(self, box):
+        """
+        Pixels of a window.
+
+        Parameters
+        ----------
+        box : tuple of slice
+            Rows and columns.
+
+        Returns
+        -------
+        data, mask, rms, segmentation : `~numpy.ndarray`
+            The last two are `None` where the image has none.
+        """
+        image, rms, segments = self._image, None, None
+        if image.uncertainty is not None:
+            rms = plain_rms(image.uncertainty.array[box])
+        if self._segmentation is not None:
+            segments = _signed(self._segmentation[box])
+        return np.asarray(image.data[box]), np.asarray(image.mask[box]), rms, segments
+
+
+def plain_rms(array):
+    """
+    Noise of each pixel as cutouts have it.
+
+    Parameters
+    ----------
+    array : array_like
+        Shape (ny, nx) or (ny, nx, bands).
+
+    Returns
+    -------
+    rms : `~numpy.ndarray`
+        Shape (ny, nx), float32.
+    """
+    rms = np.asarray(array, np.float32)
+    return rms.mean(axis=-1) if rms.ndim == 3 else rms
 
 
 def cutout_from_image(image, position=None, segmentation=None):
@@ -135,7 +221,7 @@ def extract_cutouts(image, x, y, *, size, segmentation=None, labels=None):
 
     Parameters
     ----------
-    image : `~astropy.nddata.NDData`
+    image : `~astropy.nddata.NDData` or `Windows`
         As `~galmorph.images.as_nddata` returns it.
     x, y : array_like of float
         Positions in 0-based pixels. Positions that are not finite, or outside
@@ -175,32 +261,25 @@ def extract_cutouts(image, x, y, *, size, segmentation=None, labels=None):
             f"x, y: expected two lists of one length, found shapes"
             f" {x.shape} and {y.shape}"
         )
-    if segmentation is not None:
-        segmentation = np.asarray(segmentation)
-        if segmentation.shape != image.data.shape[:2]:
-            raise ImageError(
-                f"segmentation: its shape {segmentation.shape} is not that of the"
-                f" image, {image.data.shape[:2]}"
-            )
+    windows = image if hasattr(image, "window") else Windows(image, segmentation)
     sizes = np.broadcast_to(np.asarray(size, int), x.shape)
     labels = np.broadcast_to(np.asarray(0 if labels is None else labels, int), x.shape)
     for xi, yi, side, label in zip(
         x.tolist(), y.tolist(), sizes.tolist(), labels.tolist(), strict=True
     ):
-        yield _cut(image, xi, yi, side, segmentation, label)
+        yield _cut(windows, xi, yi, side, label)
 
 
-def _cut(image, x, y, size, segmentation, label):
-    ny, nx = image.data.shape[:2]
-    scale = pixel_scale_of(image)
-    scale = np.nan if scale is None else float(scale.value)
+def _cut(windows, x, y, size, label):
+    ny, nx = windows.shape[:2]
+    scale = windows.pixel_scale
     flags = 0
     if not (np.isfinite(x) and np.isfinite(y)):
         flags = MorphFlag.BAD_POSITION
     elif not (-0.5 <= x < nx - 0.5 and -0.5 <= y < ny - 0.5):
         flags = MorphFlag.OUTSIDE_IMAGE
     if flags:
-        empty = np.zeros((1, 1, *image.data.shape[2:]), np.float32)
+        empty = np.zeros((1, 1, *windows.shape[2:]), np.float32)
         mask = np.ones((1, 1), bool)
         return RawCutout(empty, mask, None, None, 0, x, y, (0, 0), int(flags), scale)
 
@@ -208,19 +287,12 @@ def _cut(image, x, y, size, segmentation, label):
     y0, x0 = (math.floor(v - size / 2 + 1 + _ROUNDING) for v in (y, x))
     y0, y1 = max(y0, 0), min(y0 + size, ny)
     x0, x1 = max(x0, 0), min(x0 + size, nx)
-    window = (slice(y0, y1), slice(x0, x1))
-    rms = None
-    if image.uncertainty is not None:
-        rms = np.asarray(image.uncertainty.array[window], np.float32)
-        rms = rms.mean(axis=-1) if rms.ndim == 3 else rms
-    segments = None
-    if segmentation is not None:
-        segments = _signed(segmentation[window])
-        if not label:
-            label = int(segmentation[int(round(y)), int(round(x))])
+    data, mask, rms, segments = windows.window((slice(y0, y1), slice(x0, x1)))
+    if segments is not None and not label:
+        label = int(segments[int(round(y)) - y0, int(round(x)) - x0])
     return RawCutout(
-        data=np.asarray(image.data[window]),
-        mask=np.asarray(image.mask[window]),
+        data=data,
+        mask=mask,
         rms=rms,
         segmentation=segments,
         label=label,
@@ -229,7 +301,7 @@ def _cut(image, x, y, size, segmentation, label):
         origin=(y0, x0),
         flags=0,
         pixel_scale=scale,
-        parent=(image, segmentation),
+        parent=windows,
     )
 
 

@@ -247,7 +247,7 @@ class Preprocessor:
 
         Parameters
         ----------
-        image : `~astropy.nddata.NDData`
+        image : `~astropy.nddata.NDData` or `~galmorph.images.cutouts.Windows`
             As `~galmorph.images.as_nddata` returns it.
         x, y : array_like of float
             Positions in 0-based pixels.
@@ -279,7 +279,8 @@ class Preprocessor:
             cutout is in the row's flags; it never ends the others.
         """
         side = self.shape + self.margin
-        parts = [self._stamps_of(portion) for portion in _portions(cutouts)]
+        portions = _portions(cutouts, lambda cutout: cutout.mask.size)
+        parts = [self._stamps_of(portion) for portion in portions]
         if not parts:
             empty = np.zeros((0, side, side, 1), np.float32)
             return Stamps(empty, np.zeros(0, np.int32), measurement_table({}, 0))
@@ -301,11 +302,21 @@ class Preprocessor:
     def _stamps_of(self, cutouts):
         """The rows of some cutouts; those of one shape are measured together."""
         rows = _Rows(cutouts, self.shape + self.margin)
-        waiting = [i for i, c in enumerate(cutouts) if not c.flags & NOT_CLASSIFIED]
-        cutouts = dict(enumerate(cutouts))
-        while waiting:
-            waiting = self._attempt(waiting, cutouts, rows)
+        good = {i: c for i, c in enumerate(cutouts) if not c.flags & NOT_CLASSIFIED}
+        self._fill_or_enlarge(good, rows)
         return rows
+
+    def _fill_or_enlarge(self, cutouts, rows):
+        """Fill rows, those that need a larger window by it, few at a time."""
+        waiting = self._attempt(list(cutouts), cutouts, rows)
+        for few in _portions(waiting, lambda i: 4 * cutouts[i].mask.size):
+            larger = {}
+            for i in few:
+                try:
+                    larger[i] = cutouts[i].enlarged()
+                except Exception as error:  # the file may be damaged there
+                    rows.fail(i, error)
+            self._fill_or_enlarge(larger, rows)
 
     def _attempt(self, numbers, cutouts, rows):
         """Fill rows, and tell which need a larger window; an error ends only one."""
@@ -320,7 +331,7 @@ class Preprocessor:
         return sum((self._attempt(part, cutouts, rows) for part in parts), [])
 
     def _fill(self, numbers, cutouts, rows):
-        larger = {}
+        waiting = []
         with np.errstate(all="ignore"):
             groups = list(_alike(numbers, cutouts))
             members = [[cutouts[i] for i in group] for group in groups]
@@ -329,9 +340,8 @@ class Preprocessor:
                 groups, stacks, measure_targets(stacks, self), members, strict=True
             ):
                 small = self._fill_group(group, stack, targets, each, rows)
-                larger |= {group[k]: each[k].enlarged() for k in small}
-        cutouts.update(larger)
-        return list(larger)
+                waiting += [group[k] for k in small]
+        return waiting
 
     def _fill_group(self, group, stack, targets, cutouts, rows):
         scale = np.array([cutout.pixel_scale for cutout in cutouts], float)
@@ -418,12 +428,12 @@ class _Rows:
         self.flag(row, int(MorphFlag.FAILED))
 
 
-def _portions(cutouts):
-    """Lists of cutouts that have not too many pixels together."""
+def _portions(things, n_pixels):
+    """Lists of things that have not too many pixels together."""
     portion, pixels = [], 0
-    for cutout in cutouts:
-        portion.append(cutout)
-        pixels += cutout.mask.size
+    for thing in things:
+        portion.append(thing)
+        pixels += n_pixels(thing)
         if pixels >= _MOST_PIXELS:
             yield portion
             portion, pixels = [], 0
