@@ -15,13 +15,16 @@ from galmorph.tables.results import (
     dominant_class,
     result_table,
 )
+from galmorph.tables.streaming import LongTable, write_chunks
 
 __all__ = [
     "CLASSES",
+    "LongTable",
     "annotate_table",
     "dominant_class",
     "pixel_positions",
     "read_table",
     "result_table",
+    "write_chunks",
     "write_table",
 ]

@@ -22,10 +22,19 @@ from astropy.utils.masked import Masked
 
 from galmorph.core import CatalogError, import_optional
 
-__all__ = ["READERS", "WRITERS"]
+__all__ = [
+    "KEYWORD",
+    "READERS",
+    "WRITERS",
+    "from_fits",
+    "from_parquet",
+    "quiet",
+    "split",
+    "to_parquet",
+]
 
 _KEY = "galmorph"
-_KEYWORD = "GALMORPH"
+KEYWORD = "GALMORPH"
 _MASKED_TEXT = "masked_text"
 _MaskedQuantity = Masked(u.Quantity)
 
@@ -55,21 +64,26 @@ def _write_fits(table, path):
         if table[name].dtype.kind == "b":  # FITS has no masked truth values
             table[name].info.serialize_method["fits"] = "data_mask"
     table.meta = {k: v for k, v in table.meta.items() if _is_card(k, v)}
-    table.meta[_KEYWORD] = _to_json(document)
+    table.meta[KEYWORD] = _to_json(document)
     table.write(path, format="fits")
 
 
 def _read_fits(path):
     with fits.open(path) as hdus:
-        ours = any(_KEYWORD in hdu.header for hdu in hdus)
+        ours = any(KEYWORD in hdu.header for hdu in hdus)
+    return from_fits(path, ours)
+
+
+def from_fits(source, ours):
+    """Table of a FITS file or of one HDU; whether `write_table` wrote it."""
     table = QTable.read(
-        path,
+        source,
         format="fits",
         character_as_bytes=False,
         mask_invalid=False,
         astropy_native=ours,
     )
-    document = _from_json(table.meta.pop(_KEYWORD, None))
+    document = _from_json(table.meta.pop(KEYWORD, None))
     for name in table.colnames:
         column = table[name]
         if isinstance(column, Column) or type(column) in (u.Quantity, _MaskedQuantity):
@@ -81,7 +95,7 @@ def _read_fits(path):
 
 def _is_card(key, value):
     """Whether an entry of the meta is a FITS card as it is."""
-    if not re.fullmatch("[A-Z0-9_-]{1,8}", str(key)) or key == _KEYWORD:
+    if not re.fullmatch("[A-Z0-9_-]{1,8}", str(key)) or key == KEYWORD:
         return False
     if isinstance(value, str):
         return value.isascii() and value.isprintable() and value == value.strip()
@@ -105,7 +119,7 @@ def _to_native(table, name, was_masked):
 
 
 def _write_votable(table, path):
-    columns, document = _split(table)
+    columns, document = split(table)
     plain = Table()
     for name, (values, unit, description, ucd) in columns.items():
         kind = MaskedColumn if isinstance(values, np.ma.MaskedArray) else Column
@@ -133,7 +147,11 @@ def _read_votable(path):
 def _write_parquet(table, path):
     pa = import_optional("pyarrow", "all")
     parquet = import_optional("pyarrow.parquet", "all")
-    columns, document = _split(table)
+    parquet.write_table(to_parquet(pa, *split(table)), str(path))
+
+
+def to_parquet(pa, columns, document):
+    """Arrow table of what `split` made of a table."""
     arrays, fields = [], []
     for name, (values, unit, description, _) in columns.items():
         arrays.append(_to_arrow(pa, values))
@@ -141,14 +159,18 @@ def _write_parquet(table, path):
         metadata = {key: text for key, text in texts.items() if text}
         fields.append(pa.field(name, arrays[-1].type, metadata=metadata))
     schema = pa.schema(fields, metadata={_KEY: _to_json(document)})
-    parquet.write_table(pa.Table.from_arrays(arrays, schema=schema), str(path))
+    return pa.Table.from_arrays(arrays, schema=schema)
 
 
 def _read_parquet(path):
     pa = import_optional("pyarrow", "all")
     parquet = import_optional("pyarrow.parquet", "all")
     with open(path, "rb") as file:
-        table = parquet.read_table(file)
+        return from_parquet(pa, parquet.read_table(file))
+
+
+def from_parquet(pa, table):
+    """Table of an Arrow table that was read from Parquet."""
     columns = {name: _from_arrow(pa, table[name]) for name in table.column_names}
     document = (table.schema.metadata or {}).get(_KEY.encode())
     return _join(columns, _from_json(document)) if document else QTable(columns)
@@ -181,7 +203,7 @@ def _from_arrow(pa, column):
     return np.ma.MaskedArray(values, mask) if mask.any() else values
 
 
-def _split(table):
+def split(table):
     """Plain columns, and the document that tells how to put them together."""
     columns, described = {}, []
     for name in table.colnames:
@@ -230,7 +252,7 @@ def _split_sky(name, coord):
 
 
 def _join(columns, document):
-    """Put together what `_split` took apart."""
+    """Put together what `split` took apart."""
     table = QTable()
     for entry in document["columns"]:
         name = entry["name"]
@@ -306,29 +328,29 @@ def _from_json(text):
     return json.loads(text) if text else {}
 
 
-def _quiet(function):
+def quiet(function):
     """Keep what astropy has to say on units and keywords to ourselves."""
 
-    def quiet(*args):
+    def wrapper(*args):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", AstropyWarning)
             return function(*args)
 
-    return quiet
+    return wrapper
 
 
 WRITERS = {
-    "ecsv": _quiet(_write_ecsv),
-    "fits": _quiet(_write_fits),
-    "votable": _quiet(_write_votable),
-    "parquet": _quiet(_write_parquet),
+    "ecsv": quiet(_write_ecsv),
+    "fits": quiet(_write_fits),
+    "votable": quiet(_write_votable),
+    "parquet": quiet(_write_parquet),
 }
 """Functions of a table and a path, by format."""
 
 READERS = {
-    "ecsv": _quiet(_read_ecsv),
-    "fits": _quiet(_read_fits),
-    "votable": _quiet(_read_votable),
-    "parquet": _quiet(_read_parquet),
+    "ecsv": quiet(_read_ecsv),
+    "fits": quiet(_read_fits),
+    "votable": quiet(_read_votable),
+    "parquet": quiet(_read_parquet),
 }
 """Functions of a path that return a QTable, by format."""

@@ -12,7 +12,7 @@ from astropy.table import QTable
 from galmorph.core import CatalogError, GalmorphError
 from galmorph.tables import _formats
 
-__all__ = ["read_table", "write_table"]
+__all__ = ["format_of", "read_table", "write_safely", "write_table"]
 
 _SUFFIXES = {
     ".ecsv": "ecsv",
@@ -74,7 +74,7 @@ def write_table(table, path, *, overwrite=False, format=None):
     0.5
     """
     path = Path(os.path.realpath(path))
-    format = _format(path, format)
+    format = format_of(path, format)
     if format not in _formats.WRITERS:
         raise CatalogError(
             f"format: {format!r} cannot be written; known are"
@@ -84,12 +84,35 @@ def write_table(table, path, *, overwrite=False, format=None):
         raise CatalogError(
             f"path: {str(path)!r} is there already; give another name or overwrite=True"
         )
+    write_safely(path, format, lambda part: _formats.WRITERS[format](table, part))
+
+
+def write_safely(path, format, write):
+    """
+    Write a file that appears under its name when it is complete.
+
+    Parameters
+    ----------
+    path : `~pathlib.Path`
+        The file; one that is there is replaced.
+    format : str
+        Its format, for the message.
+    write : callable
+        Writes the file whose path it is given.
+
+    Raises
+    ------
+    CatalogError
+        If its folder is not there, or if it cannot be written.
+    """
     if not path.parent.is_dir():
         raise CatalogError(f"path: there is no folder {str(path.parent)!r}")
     # in the same folder, so that it can be renamed; gzip is told by the suffix
     part = path.with_name(f".{uuid.uuid4().hex}{''.join(path.suffixes[-2:])}")
     try:
-        _formats.WRITERS[format](table, part)
+        write(part)
+        with open(part, "rb+") as file:  # on the disk before it has its name
+            os.fsync(file.fileno())
         os.replace(part, path)
     except GalmorphError:
         raise
@@ -127,7 +150,7 @@ def read_table(path, format=None):
         If pyarrow, which Parquet needs, is not installed.
     """
     path = Path(path)
-    format = _format(path, format, {".csv": "ascii.csv"})
+    format = format_of(path, format, {".csv": "ascii.csv"})
     if not path.is_file():
         raise CatalogError(f"path: there is no file {str(path)!r}")
     try:
@@ -143,7 +166,27 @@ def read_table(path, format=None):
         ) from error
 
 
-def _format(path, format, more=()):
+def format_of(path, format=None, more=()):
+    """
+    Format of a file.
+
+    Parameters
+    ----------
+    path : `~pathlib.Path`
+    format : str, optional
+        What the user says.
+    more : dict, optional
+        Further formats by suffix.
+
+    Returns
+    -------
+    format : str
+
+    Raises
+    ------
+    CatalogError
+        If the suffix tells nothing.
+    """
     if format is not None:
         return format
     suffixes = {**_SUFFIXES, **dict(more)}
