@@ -163,6 +163,23 @@ class MorphologyClassifier:
         """The model's own `~galmorph.images.Preprocessor`."""
         return self._preprocessor
 
+    @property
+    def bands(self):
+        """Number of bands of the images that the model reads."""
+        return self._bands
+
+    @property
+    def provenance(self):
+        """What the ``meta`` of results tells of where they come from, a dict."""
+        return {
+            "version": __version__,
+            "model": self.name,
+            "sha256": self.sha256,
+            "scheme": self.scheme.name,
+            "outputs": list(self.scheme.outputs),
+            "preprocessing": self._preprocessor.to_dict(),
+        }
+
     def classify(
         self, images, *, ids=None, positions=None, pixel_scale=None, progress=False
     ):
@@ -276,7 +293,7 @@ class MorphologyClassifier:
         CatalogError
             If no positions are found, or if columns would be replaced.
         """
-        from galmorph.tables import annotate_table, pixel_positions
+        from galmorph.tables import annotate_table, pixel_positions, without_clashes
 
         image = self._read(image, pixel_scale)
         x, y = pixel_positions(catalog, image.wcs, position)
@@ -284,7 +301,7 @@ class MorphologyClassifier:
         result = self._classify(cutouts, {}, total=len(catalog), progress=progress)
         return annotate_table(
             catalog,
-            self._without_clashes(result, catalog, overwrite),
+            without_clashes(result, catalog, overwrite),
             overwrite=overwrite,
         )
 
@@ -319,7 +336,7 @@ class MorphologyClassifier:
             If the image is not valid.
         """
         from galmorph.images import Detection, detect_sources
-        from galmorph.tables import annotate_table
+        from galmorph.tables import annotate_table, without_clashes
 
         image = self._read(image, pixel_scale)
         if not isinstance(detection, Detection):
@@ -333,7 +350,7 @@ class MorphologyClassifier:
             labels=sources["label"],
         )
         result = self._classify(cutouts, {}, total=len(sources), progress=progress)
-        return annotate_table(sources, self._without_clashes(result, sources))
+        return annotate_table(sources, without_clashes(result, sources))
 
     def preprocess(self, images, *, positions=None, pixel_scale=None):
         """
@@ -419,6 +436,17 @@ class MorphologyClassifier:
         if batch or empty:
             yield self._preprocessor(batch)
 
+    @property
+    def predictor(self):
+        """The network, ready to predict: a `~galmorph.models.Predictor`."""
+        if self._predictor is None:
+            from galmorph.models import Predictor
+
+            self._predictor = Predictor(
+                self._bundle, views=self._views, device=self._device
+            )
+        return self._predictor
+
     def _predict(self, stamps):
         """What the model says of stamps, NaN where there is nothing to classify."""
         n = len(stamps)
@@ -428,13 +456,7 @@ class MorphologyClassifier:
         ]
         usable = stamps.usable
         if usable.any():
-            if self._predictor is None:
-                from galmorph.models import Predictor
-
-                self._predictor = Predictor(
-                    self._bundle, views=self._views, device=self._device
-                )
-            predicted = self._predictor.predict(stamps.data[usable])
+            predicted = self.predictor.predict(stamps.data[usable])
             for values, new in zip(found, predicted, strict=True):
                 values[usable] = new
         return found
@@ -466,25 +488,5 @@ class MorphologyClassifier:
             scheme=self.scheme,
             ids=ids,
             measurements=join_tables(measurements),
-            meta={
-                "version": __version__,
-                "model": self.name,
-                "sha256": self.sha256,
-                "scheme": self.scheme.name,
-                "outputs": list(self.scheme.outputs),
-                "preprocessing": self._preprocessor.to_dict(),
-                "failures": list_failures(failures, ids),
-            },
+            meta={**self.provenance, "failures": list_failures(failures, ids)},
         )
-
-    @staticmethod
-    def _without_clashes(result, catalog, overwrite=False):
-        """Leave out what was measured where the catalogue has such a column."""
-        if overwrite:
-            return result
-        wanted = [n for n in result.colnames if n.startswith("morph_")]
-        wanted += [n for n in result.colnames if f"{n}_err" in result.colnames]
-        wanted += [n for n in result.colnames if n.removesuffix("_err") in wanted]
-        return result[
-            [n for n in result.colnames if n in wanted or n not in catalog.colnames]
-        ]

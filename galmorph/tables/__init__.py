@@ -8,23 +8,27 @@ descriptions and provenance, on disk as ECSV, FITS, VOTable or Parquet.
 """
 
 from galmorph.tables.io import read_table, write_table
-from galmorph.tables.positions import pixel_positions
+from galmorph.tables.positions import Positions, find_positions, pixel_positions
 from galmorph.tables.results import (
     CLASSES,
     annotate_table,
     dominant_class,
     result_table,
+    without_clashes,
 )
 from galmorph.tables.streaming import LongTable, write_chunks
 
 __all__ = [
     "CLASSES",
     "LongTable",
+    "Positions",
     "annotate_table",
     "dominant_class",
+    "find_positions",
     "pixel_positions",
     "read_table",
     "result_table",
+    "without_clashes",
     "write_chunks",
     "write_table",
 ]

@@ -11,7 +11,7 @@ from astropy.coordinates import SkyCoord
 
 from galmorph.core import CatalogError
 
-__all__ = ["pixel_positions"]
+__all__ = ["Positions", "find_positions", "pixel_positions"]
 
 # names are compared in lower case and without underscores and spaces
 _SKY_NAMES = ("skycentroid", "coord", "coords", "skycoord", "position")
@@ -52,9 +52,11 @@ def pixel_positions(catalog, wcs=None, position=None):
         The catalogue.
     wcs : `~astropy.wcs.WCS`, optional
         Celestial WCS of the image; needed for positions on the sky.
-    position : str, pair, or `~astropy.coordinates.SkyCoord`, optional
+    position : str, pair, dict, or `~astropy.coordinates.SkyCoord`, optional
         The name of a SkyCoord column; a pair of column names, right ascension
-        and declination or x and y; a SkyCoord in any frame with one position
+        and declination or x and y; a dict that says which these are,
+        ``{'ra': name, 'dec': name}``, in degrees where they have no unit, or
+        ``{'x': name, 'y': name}``; a SkyCoord in any frame with one position
         per row; or a pair of arrays, x and y in 0-based pixels (or, with units
         of angle, right ascension and declination). By default columns are
         found by name, see Notes.
@@ -92,7 +94,99 @@ def pixel_positions(catalog, wcs=None, position=None):
     >>> pixel_positions(Table({"X_IMAGE": [1.0, 11.5], "Y_IMAGE": [1.0, 21.0]}))
     (array([ 0. , 10.5]), array([ 0., 20.]))
     """
-    kind, first, second = _find(catalog, wcs, position)
+    return find_positions(catalog, wcs is not None, position).to_pixels(wcs)
+
+
+class Positions:
+    """
+    The positions of a catalogue's sources, in whatever they were given.
+
+    Parameters
+    ----------
+    frame : frame of `~astropy.coordinates` or str or None
+        Frame of the sky; `None` for pixels.
+    first, second : `~numpy.ndarray`
+        Longitude and latitude in degrees, or x and y in 0-based pixels; NaN where
+        there is no position.
+    """
+
+    def __init__(self, frame, first, second):
+        self._frame, self._first, self._second = frame, first, second
+
+    @property
+    def known(self):
+        """Which positions are such, bool of shape (rows,)."""
+        good = np.isfinite(self._first) & np.isfinite(self._second)
+        return good if self._frame is None else good & (np.abs(self._second) <= 90)
+
+    @property
+    def sky(self):
+        """
+        The `~astropy.coordinates.SkyCoord` of all rows, on the pole where there is
+        no position; `None` for pixels.
+        """
+        if self._frame is None:
+            return None
+        lon, lat = (np.where(self.known, v, 90) for v in (self._first, self._second))
+        return SkyCoord(lon, lat, unit=u.deg, frame=self._frame)
+
+    def __getitem__(self, rows):
+        return Positions(self._frame, self._first[rows], self._second[rows])
+
+    def to_pixels(self, wcs):
+        """
+        The positions in the pixels of an image.
+
+        Parameters
+        ----------
+        wcs : `~astropy.wcs.WCS` or None
+
+        Returns
+        -------
+        x, y : `~numpy.ndarray`
+            As `pixel_positions` returns them.
+
+        Raises
+        ------
+        CatalogError
+            If they are on the sky and there is no WCS.
+        """
+        first, second = self._first, self._second
+        if self._frame is None:
+            return tuple(np.where(self.known, v, np.nan) for v in (first, second))
+        if wcs is None:
+            raise CatalogError(
+                "position: the catalogue's positions are on the sky and the image has"
+                " no WCS; give the names of the columns of pixels, for example"
+                " position=('x', 'y')"
+            )
+        return _sky_to_pixels(self._frame, first, second, wcs)
+
+
+def find_positions(catalog, on_sky, position=None):
+    """
+    Find the positions of a catalogue's sources.
+
+    Parameters
+    ----------
+    catalog : `~astropy.table.Table`
+        The catalogue.
+    on_sky : bool
+        Whether positions on the sky can be used, and so go first.
+    position : optional
+        As for `pixel_positions`.
+
+    Returns
+    -------
+    positions : `Positions`
+
+    Raises
+    ------
+    CatalogError
+        If no positions are found, if it is ambiguous which they are, or if they
+        do not fit the catalogue.
+    """
+    kind, first, second = _find(catalog, on_sky, position)
     n_rows = len(catalog)
     for values in (first, second):
         if values.shape != (n_rows,):
@@ -100,22 +194,15 @@ def pixel_positions(catalog, wcs=None, position=None):
                 f"position: found positions of shape {values.shape} for a catalogue"
                 f" of {n_rows} rows; give one position per row"
             )
-    if kind == "pixels":
-        bad = ~(np.isfinite(first) & np.isfinite(second))
-        return np.where(bad, np.nan, first), np.where(bad, np.nan, second)
-    if wcs is None:
-        raise CatalogError(
-            "position: the catalogue's positions are on the sky and the image has"
-            " no WCS; give the names of the columns of pixels, for example"
-            " position=('x', 'y')"
-        )
-    return _sky_to_pixels(kind, first, second, wcs)
+    return Positions(None if kind == "pixels" else kind, first, second)
 
 
-def _find(catalog, wcs, position):
+def _find(catalog, on_sky, position):
     """Give what the positions are, 'pixels' or a frame, and both coordinates."""
     if position is None:
-        return _find_by_name(catalog, wcs)
+        return _find_by_name(catalog, on_sky)
+    if isinstance(position, dict):
+        return _named(catalog, position)
     if isinstance(position, SkyCoord):
         return _sky_column(position)
     if isinstance(position, str):
@@ -138,7 +225,20 @@ def _find(catalog, wcs, position):
     return _values(kind, first, second, "position")
 
 
-def _find_by_name(catalog, wcs):
+def _named(catalog, position):
+    """Columns of which is said what they are."""
+    for kind, keys in (("sky", ("ra", "dec")), ("pixels", ("x", "y"))):
+        if set(position) == set(keys):
+            names = [position[key] for key in keys]
+            columns = [_column(catalog, name) for name in names]
+            return _values(kind, *columns, tuple(names))
+    raise CatalogError(
+        f"position: expected the keys 'ra' and 'dec', or 'x' and 'y'; found"
+        f" {sorted(position)}"
+    )
+
+
+def _find_by_name(catalog, on_sky):
     coords, known = [], {}
     for name in catalog.colnames:
         if isinstance(catalog[name], SkyCoord):
@@ -155,7 +255,7 @@ def _find_by_name(catalog, wcs):
             f"position: found no columns of positions among {catalog.colnames};"
             " name them, for example position=('ra', 'dec')"
         )
-    found = sky[0] if sky and (wcs is not None or not pixels) else pixels[0]
+    found = sky[0] if sky and (on_sky or not pixels) else pixels[0]
     for names in found:
         if len(names) > 1:
             raise CatalogError(

@@ -12,7 +12,13 @@ from astropy.utils.exceptions import AstropyWarning
 
 from galmorph.core import CANDELS, CatalogError, MorphFlag, get_scheme
 
-__all__ = ["CLASSES", "annotate_table", "dominant_class", "result_table"]
+__all__ = [
+    "CLASSES",
+    "annotate_table",
+    "dominant_class",
+    "result_table",
+    "without_clashes",
+]
 
 CLASSES = {
     "spheroid": "Spheroid: f_spheroid > 2/3, f_disk <= 2/3, f_irregular <= 0.1",
@@ -261,6 +267,41 @@ def annotate_table(catalog, result, *, overwrite=False):
         new = {**copy.deepcopy(old), **new}
     table.meta["galmorph"] = new
     return table
+
+
+def without_clashes(result, catalog, overwrite=False):
+    """
+    Leave out what was measured where the catalogue has such a column.
+
+    Parameters
+    ----------
+    result : `~astropy.table.QTable`
+        What `result_table` made.
+    catalog : `~astropy.table.Table`
+    overwrite : bool, optional
+        Whether columns of the catalogue may be replaced; then nothing is left out.
+
+    Returns
+    -------
+    result : `~astropy.table.QTable`
+        The fractions, their errors and ``morph_...`` are never left out.
+
+    Examples
+    --------
+    >>> from astropy.table import QTable
+    >>> from galmorph.tables import without_clashes
+    >>> result = QTable({"morph_flags": [0], "snr": [9.5], "sky": [0.1]})
+    >>> without_clashes(result, QTable({"snr": [10.0]})).colnames
+    ['morph_flags', 'sky']
+    """
+    if overwrite:
+        return result
+    wanted = [n for n in result.colnames if n.startswith("morph_")]
+    wanted += [n for n in result.colnames if f"{n}_err" in result.colnames]
+    wanted += [n for n in result.colnames if n.removesuffix("_err") in wanted]
+    return result[
+        [n for n in result.colnames if n in wanted or n not in catalog.colnames]
+    ]
 
 
 def _float32(values):
