@@ -8,6 +8,7 @@ from outside import alarm_rows
 
 from galmorph.core import CANDELS, MorphFlag
 from galmorph.evaluation import auc, bias, bootstrap_error, rmse, spearman
+from galmorph.simulation import draw_few_votes
 
 __all__ = ["alarm_table_rows", "all_figures", "flag_rows", "level_rows"]
 
@@ -241,6 +242,8 @@ def _of_simulated(p, name):
         yield _figure(name, f"bias {output}", bias, *pair, groups=p.rows,
                       aim="+-0.01" if own else "")  # fmt: skip
     if np.isfinite(errors).any():
+        # the errors are those against the votes of as few people as in CANDELS
+        truth = draw_few_votes(truth, np.random.default_rng(1))
         pulls = np.abs(found - truth) / np.where(errors > 0, errors, np.nan)
         for level, width, aim in ((68, 0.9945, "0.68+-0.03"), (95, 1.96, "0.95+-0.02")):
             for i, output in enumerate(CANDELS.outputs):

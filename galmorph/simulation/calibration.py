@@ -18,7 +18,6 @@ from galmorph.simulation.statistics import (
 )
 from galmorph.simulation.votes import (
     CALIBRATION,
-    TERMS,
     Calibration,
     expected_fractions,
     tick_chances,
@@ -29,13 +28,11 @@ __all__ = ["fit_calibration"]
 
 _K = len(CANDELS.outputs)
 _PAIRS = list(combinations(range(_K), 2))
-_LOWER = np.tril_indices(_K)
-# what a change of the weights costs, and what a term that the score does not know
-# costs: no network can learn it
-_STIFFNESS, _IGNORANCE = 0.01, 0.03
+# what a change of the weights costs
+_STIFFNESS = 0.05
 
 
-def fit_calibration(visible, *, start=None, seed=0):
+def fit_calibration(visible, *, start=None):
     """
     Solve for the constants of the virtual classifiers.
 
@@ -50,28 +47,22 @@ def fit_calibration(visible, *, start=None, seed=0):
         shape (n, 10), see `Visible`.
     start : `Calibration`, optional
         Where to start.
-    seed : int, optional
-        Seed of the terms that the classifiers of one galaxy share.
 
     Returns
     -------
     calibration : `Calibration`
     """
     terms = visible_terms(visible)
-    shared = np.random.default_rng(seed).normal(size=(len(terms), _K))
     first = _pack(CALIBRATION if start is None else start)
     wanted = _flat(REAL_LEVELS, REAL_TICKED, REAL_MAJORITIES, REAL_PRODUCTS)
     # rare events are to be as good as frequent ones
     scale = np.sqrt(wanted * (1 - wanted) + 1e-3)
 
     def difference(parameters):
-        chances = tick_chances(terms, shared, _unpack(parameters))
+        chances = tick_chances(terms, _unpack(parameters))
         found = _flat(*_expected(chances))
-        moved = (parameters - first)[_K : _K + _K * len(TERMS)]
-        unknown = parameters[_K + _K * len(TERMS) :]
-        return np.concatenate(
-            [(found - wanted) / scale, _STIFFNESS * moved, _IGNORANCE * unknown]
-        )
+        moved = (parameters - first)[_K:]
+        return np.concatenate([(found - wanted) / scale, _STIFFNESS * moved])
 
     # steps wide enough for the single precision of the counts
     solution = least_squares(
@@ -83,30 +74,18 @@ def fit_calibration(visible, *, start=None, seed=0):
 def _bounds(first):
     """Weights keep their sign and size, so that they keep their meaning."""
     reach = np.full(len(first), 6.0)
-    weights = slice(_K, _K + _K * len(TERMS))
-    reach[weights] = 0.1 + 0.5 * np.abs(first[weights])
+    reach[_K:] = 0.1 + 0.5 * np.abs(first[_K:])
     return first - reach, first + reach
 
 
 def _pack(calibration):
-    return np.concatenate(
-        [
-            calibration.intercept,
-            np.ravel(calibration.weights),
-            np.array(calibration.shared)[_LOWER],
-        ]
-    )
+    return np.concatenate([calibration.intercept, np.ravel(calibration.weights)])
 
 
 def _unpack(parameters):
-    intercept, rest = parameters[:_K], parameters[_K:]
-    weights, lower = rest[: _K * len(TERMS)], rest[_K * len(TERMS) :]
-    shared = np.zeros((_K, _K))
-    shared[_LOWER] = lower
+    weights = parameters[_K:].reshape(_K, -1)
     return Calibration(
-        tuple(intercept.tolist()),
-        tuple(map(tuple, weights.reshape(_K, -1).tolist())),
-        tuple(map(tuple, shared.tolist())),
+        tuple(parameters[:_K].tolist()), tuple(map(tuple, weights.tolist()))
     )
 
 

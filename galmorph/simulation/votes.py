@@ -4,11 +4,9 @@ Virtual classifiers: what people would tick for a simulated galaxy.
 
 A person ticks each box by a chance that is a logistic function of a score, and
 the score is a weighted sum of what can be *seen* (`~galmorph.simulation.Visible`).
-Nobody leaves the form empty: who would tick nothing looks again. A random term
-per galaxy and class stands for what all classifiers of a galaxy see alike and
-the score does not know. `~galmorph.simulation.fit_calibration` solves for the
-constants, so that the votes are distributed as those of Kartaltepe et al.
-(2015, ApJS 221, 11).
+Nobody leaves the form empty: who would tick nothing looks again.
+`~galmorph.simulation.fit_calibration` solves for the constants, so that the votes
+are distributed as those of Kartaltepe et al. (2015, ApJS 221, 11).
 """
 
 from dataclasses import dataclass
@@ -43,14 +41,10 @@ class Calibration:
         Of the logistic functions.
     weights : tuple of tuple of float
         Weights of the ``TERMS`` of what can be seen.
-    shared : tuple of tuple of float
-        Matrix whose rows make the terms that all classifiers of a galaxy share
-        out of independent normal numbers.
     """
 
     intercept: tuple
     weights: tuple
-    shared: tuple
 
 
 TERMS = (
@@ -60,91 +54,86 @@ TERMS = (
 """
 What can be seen, as `visible_terms` gives it.
 
-Bulge fraction; disk fraction where it is resolved; how little is resolved; how
-far it looks like a smooth round blob; flatness; asymmetry and structure above
-the noise; what the noise hides; an artifact, a blend or too little signal; a
-star; saturation.
+Bulge fraction; whether there is a disk to be seen around the bulge; how little is
+resolved; how far it looks like a smooth round blob; flatness; asymmetry and
+structure above the noise; what the noise hides; an artifact, a blend or too little
+signal; a star; saturation.
 """
 
 CALIBRATION = Calibration(
-    intercept=(-0.898, 0.913, -2.262, -4.515, -5.769),
+    intercept=(-1.243, 0.037, -2.400, -4.470, -5.686),
     weights=(
         (
-            2.089,
-            -0.693,
-            -0.100,
-            -0.098,
-            -1.126,
-            -2.866,
-            -0.381,
-            -1.305,
-            -3.697,
-            -1.248,
-            -0.920,
-        ),
-        (
-            0.094,
-            1.491,
-            -3.776,
-            -0.097,
-            0.970,
-            -3.504,
-            0.611,
-            -1.684,
-            -3.249,
-            -3.239,
-            -1.016,
-        ),
-        (
-            -0.409,
-            -0.012,
-            -1.376,
-            0.003,
-            -0.009,
-            1.852,
+            2.673,
+            -0.400,
             0.050,
-            0.974,
-            -0.774,
-            -2.644,
-            -1.011,
+            0.050,
+            -0.845,
+            -2.464,
+            -0.200,
+            -1.240,
+            -3.722,
+            -1.200,
+            -0.898,
         ),
         (
-            0.675,
-            -0.042,
-            2.406,
-            0.719,
-            -1.230,
-            -0.822,
-            -0.540,
-            -0.358,
-            -1.559,
-            1.517,
-            -0.574,
+            -0.400,
+            2.093,
+            -2.347,
+            0.009,
+            1.589,
+            -3.532,
+            0.622,
+            -1.448,
+            -3.414,
+            -3.266,
+            -1.002,
         ),
         (
-            -0.027,
-            -0.081,
-            0.400,
-            0.093,
-            -0.050,
-            0.617,
-            -0.074,
-            2.357,
-            4.145,
-            0.637,
-            1.021,
+            -0.401,
+            -0.100,
+            -0.740,
+            0.100,
+            -0.100,
+            2.544,
+            0.151,
+            1.135,
+            -0.746,
+            -2.600,
+            -1.000,
         ),
-    ),
-    shared=(
-        (0.638, 0.000, 0.000, 0.000, 0.000),
-        (0.483, 0.326, 0.000, 0.000, 0.000),
-        (0.279, -0.699, 0.124, 0.000, 0.000),
-        (-0.098, -0.168, 0.012, 0.008, 0.000),
-        (-0.227, -0.219, -0.100, -0.080, 0.069),
+        (
+            0.830,
+            -0.133,
+            2.391,
+            0.789,
+            -1.233,
+            -0.736,
+            -0.531,
+            -0.332,
+            -1.535,
+            1.429,
+            -0.578,
+        ),
+        (
+            -0.028,
+            -0.178,
+            0.496,
+            0.140,
+            -0.077,
+            0.664,
+            -0.099,
+            2.348,
+            4.114,
+            0.660,
+            1.022,
+        ),
     ),
 )
 """As solved by `fit_calibration` for the default instrument and population."""
 
+# bulge fraction above which people see no disk, and how gradually that sets in
+_DISK_SEEN = (0.85, 0.06)
 # how far the boxes that a person ticks depend on the person, 0 to 1
 _LENIENCY = 0.5
 
@@ -173,7 +162,7 @@ def visible_terms(visible):
     shape = expit((size + 0.38) / 0.08)
     terms = [
         bulge,
-        (1 - bulge) * resolved,
+        expit((_DISK_SEEN[0] - bulge) / _DISK_SEEN[1]) * resolved,
         1 - resolved,
         # what is faint or small looks like a smooth blob
         (1 - seen * resolved) * (1 - flatness) * (1 - star),
@@ -188,7 +177,7 @@ def visible_terms(visible):
     return np.stack(terms, axis=-1)
 
 
-def tick_chances(terms, shared, calibration):
+def tick_chances(terms, calibration):
     """
     Chances that a person ticks each box at one look.
 
@@ -196,8 +185,6 @@ def tick_chances(terms, shared, calibration):
     ----------
     terms : `~numpy.ndarray`
         The ``TERMS``, shape (..., 11).
-    shared : `~numpy.ndarray`
-        Independent normal numbers per galaxy and class, shape (..., 5).
     calibration : `Calibration`
 
     Returns
@@ -206,7 +193,6 @@ def tick_chances(terms, shared, calibration):
         Shape (..., 5).
     """
     score = terms @ np.transpose(calibration.weights)
-    score = score + shared @ np.transpose(calibration.shared)
     return expit(np.array(calibration.intercept) + score)
 
 
@@ -247,7 +233,7 @@ def vote_fractions(truth, instrument, rms, random, calibration=None, visible=Non
     rms : float
         Standard deviation of the noise per pixel, in electrons per second.
     random : `numpy.random.Generator`
-        For the term that the classifiers of one galaxy share.
+        For the structure, where ``visible`` is not given.
     calibration : `Calibration`, optional
         Constants of the classifiers, as `fit_calibration` gives them.
     visible : `Visible`, optional
@@ -273,10 +259,8 @@ def vote_fractions(truth, instrument, rms, random, calibration=None, visible=Non
     """
     if visible is None:
         visible = see(truth, instrument, rms, random)
-    shared = random.normal(size=len(CANDELS.outputs))
     chances = tick_chances(
         visible_terms(visible),
-        shared,
         CALIBRATION if calibration is None else calibration,
     )
     fractions = expected_fractions(chances)

@@ -1,0 +1,172 @@
+# Licensed under a 3-clause BSD style license - see licenses/LICENSE.rst
+"""
+Make the default model, from nothing to the bundle.
+
+    python recipes/default/make.py --data DATA --out runs/default
+
+DATA is the folder of the real images (gz_ceers_f200w, sdss_gz1, candels_labels).
+Stopped at any time, the same command goes on. With ``--fold K`` the galaxies of fold
+K of both real sets are left out, which gives the model that is judged on them.
+"""
+
+import argparse
+import os
+import time
+import tomllib
+from pathlib import Path
+
+import numpy as np
+from astropy.table import vstack
+from labels import SCHEME, candels_labels, gz_ceers_labels, sdss_labels
+from stamps import pictures, redshifted, simulated
+
+from galmorph import Preprocessor
+from galmorph.core import CANDELS
+from galmorph.simulation.statistics import draw_few_votes
+from galmorph.training import Augmentation, calibrate, train
+
+HERE = Path(__file__).parent
+
+
+def say(line):
+    """Tell the time and a line."""
+    print(time.strftime("%H:%M:%S"), line, flush=True)
+
+
+def collect(config, data, out, n_workers):
+    """
+    All stamps with their labels.
+
+    Parameters
+    ----------
+    config : dict
+    data, out : `~pathlib.Path`
+    n_workers : int
+
+    Returns
+    -------
+    stamps : `~numpy.ndarray`
+    labels : `~astropy.table.Table`
+        With ``morph_flags``.
+    """
+    preprocessor, side = Preprocessor(**config["preprocessing"]), config["side"]
+    common = (preprocessor, side, out / "stamps")
+    sdss, ceers = data / "sdss_gz1", data / "gz_ceers_f200w"
+    parts = []
+
+    def add(name, made, labels):
+        stamps, table = made
+        labels["morph_flags"] = np.asarray(table["morph_flags"])
+        labels["set"] = name
+        parts.append((stamps, labels))
+        say(f"{name}: {len(stamps)} stamps")
+
+    for name, settings in config["simulated"].items():
+        made = simulated(name, settings, *common, n_workers=n_workers)
+        add(name, made, candels_labels(made[1]))
+    made = pictures("sdss", sdss / "images.npz", *common, n_workers=n_workers)
+    settings = config["sdss"]
+    labels = sdss_labels(sdss / "labels.ecsv", settings, settings["votes"])
+    add("sdss", made, labels)
+    far = config["redshifted"]
+    if far["copies"]:
+        drawn = {key: far[key] for key in ("copies", "levels", "seed")}
+        made = redshifted(
+            "redshifted", sdss / "images.npz", drawn, *common, n_workers=n_workers
+        )
+        labels = sdss_labels(sdss / "labels.ecsv", settings, far["votes"])
+        add("redshifted", made, vstack([labels] * far["copies"]))
+    made = pictures("ceers", ceers / "images.npz", *common, n_workers=n_workers)
+    candels = data / "candels_labels" / "kartaltepe_fractions.ecsv"
+    labels = gz_ceers_labels(ceers / "votes.ecsv", config["gz_ceers"], candels)
+    add("ceers", made, labels)
+    stamps, labels = zip(*parts, strict=True)
+    return np.concatenate(stamps), vstack(labels)
+
+
+def held_out(config, out, n_workers):
+    """
+    Simulated galaxies for the errors, with as few votes as real ones have.
+
+    Parameters
+    ----------
+    config : dict
+    out : `~pathlib.Path`
+    n_workers : int
+
+    Returns
+    -------
+    stamps : `~numpy.ndarray`
+    labels : `~astropy.table.Table`
+    """
+    preprocessor, side = Preprocessor(**config["preprocessing"]), config["side"]
+    random = np.random.default_rng(config["seed"])
+    parts = []
+    for name, settings in config["simulated"].items():
+        changes = {"n": settings["n"] // 6, "seed": settings["seed"] + 1000}
+        stamps, labels = simulated(
+            f"{name}-held-out",
+            settings,
+            preprocessor,
+            side,
+            out / "stamps",
+            n_workers=n_workers,
+            **changes,
+        )
+        table = candels_labels(labels)
+        votes = draw_few_votes(CANDELS.labels(table), random)
+        for output, values in zip(CANDELS.outputs, votes.T, strict=True):
+            table[output] = values
+        table["morph_flags"] = np.asarray(labels["morph_flags"])
+        parts.append((stamps, table[[*CANDELS.outputs, "morph_flags"]]))
+    stamps, labels = zip(*parts, strict=True)
+    return np.concatenate(stamps), vstack(labels)
+
+
+def main():
+    """Make it."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--config", type=Path, default=HERE / "config.toml")
+    parser.add_argument("--name", help="of the run; by default that of the fold")
+    parser.add_argument("--fold", type=int, help="of the real images, to leave out")
+    parser.add_argument("--workers", type=int, default=os.cpu_count())
+    args = parser.parse_args()
+    config = tomllib.loads(args.config.read_text())
+    stamps, labels = collect(config, args.data, args.out, args.workers)
+    run = args.out / (
+        args.name or ("all" if args.fold is None else f"fold-{args.fold}")
+    )
+    test = None if args.fold is None else np.asarray(labels["fold"]) == args.fold
+    result = train(
+        (stamps, labels),
+        out=run,
+        name="galmorph-default-heads",
+        scheme=SCHEME,
+        preprocessor=Preprocessor(**config["preprocessing"]),
+        augmentation=Augmentation(**config["augmentation"]),
+        votes="votes",
+        test_rows=test,
+        seed=config["seed"],
+        resume=run.exists(),
+        progress=say,
+        **config["model"],
+        **{"patience": config["training"]["epochs"], **config["training"]},
+    )
+    made = calibrate(
+        result.bundle,
+        held_out(config, args.out, args.workers),
+        known=stamps,
+        scheme=CANDELS,
+        name="galmorph-default",
+        out=run / "default.zip",
+        overwrite=True,
+    )
+    say(f"made {made}")
+
+
+if __name__ == "__main__":
+    main()
