@@ -437,6 +437,11 @@ class MorphologyClassifier:
             yield self._preprocessor(batch)
 
     @property
+    def settings(self):
+        """What the results depend on beside the model, a dict."""
+        return {"views": self._views}
+
+    @property
     def predictor(self):
         """The network, ready to predict: a `~galmorph.models.Predictor`."""
         if self._predictor is None:

@@ -61,6 +61,11 @@ class Predictor:
         Device in Keras's notation, e.g. ``'cpu:0'`` or ``'gpu:0'``; by default
         the backend's choice.
 
+    Attributes
+    ----------
+    rows : int
+        Number of stamps in a batch of the network.
+
     Raises
     ------
     ConfigurationError
@@ -89,7 +94,7 @@ class Predictor:
                 f"views: stamps of {self._shape[0]} x {self._shape[1]} pixels cannot"
                 " be turned; give views=1"
             )
-        self._rows = BATCH // self._views
+        self.rows = BATCH // self._views
         self._n_outputs = bundle.scheme.n_outputs
         self._errors = None
         if bundle.calibration is not None:
@@ -132,15 +137,15 @@ class Predictor:
             first = with_features(first)
 
         def mean_of_views(values):
-            shape = (self._views, self._rows, *values.shape[1:])
+            shape = (self._views, self.rows, *values.shape[1:])
             return ops.mean(ops.reshape(values, shape), axis=0)
 
         def function(stamps):
             images = views(stamps, self._views)
             images = ops.reshape(images, (-1, *self._shape))
             found = first(images, training=False)
-            distances = ops.full((self._rows,), np.nan)
-            seen = ops.zeros((self._rows, self._n_outputs))
+            distances = ops.full((self.rows,), np.nan)
+            seen = ops.zeros((self.rows, self._n_outputs))
             if domain is not None:
                 found, features = found
                 coordinates = ops.cast(features, "float32") - domain.mean
@@ -150,7 +155,7 @@ class Predictor:
                 if len(seen_by):
                     seen = mean_of_views(ops.matmul(coordinates, seen_by))
             found = [found, *(model(images, training=False) for model in others)]
-            shape = (self._views, self._rows, self._n_outputs)
+            shape = (self._views, self.rows, self._n_outputs)
             found = ops.concatenate([ops.reshape(each, shape) for each in found])
             return found, distances, seen
 
@@ -160,7 +165,7 @@ class Predictor:
 
         compiled = tf.function(function, autograph=False)
         return compiled.get_concrete_function(
-            tf.TensorSpec((self._rows, *self._shape), tf.float32)
+            tf.TensorSpec((self.rows, *self._shape), tf.float32)
         )
 
     def _call(self, batch):
@@ -201,9 +206,9 @@ class Predictor:
         fractions = np.full((len(stamps), self._n_outputs), np.nan, np.float32)
         errors = fractions.copy()
         distances = fractions[:, 0].copy()
-        for first in range(0, len(stamps), self._rows):
-            part = stamps[first : first + self._rows].astype(np.float32)
-            batch = np.zeros((self._rows, *self._shape), np.float32)
+        for first in range(0, len(stamps), self.rows):
+            part = stamps[first : first + self.rows].astype(np.float32)
+            batch = np.zeros((self.rows, *self._shape), np.float32)
             good = np.isfinite(part).all(axis=(1, 2, 3))
             batch[: len(part)][good] = part[good]
             with self._on_device():

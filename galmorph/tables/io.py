@@ -14,7 +14,7 @@ from galmorph.tables import _formats
 
 __all__ = ["format_of", "read_table", "write_safely", "write_table"]
 
-_SUFFIXES = {
+SUFFIXES = {
     ".ecsv": "ecsv",
     ".fits": "fits",
     ".fit": "fits",
@@ -189,7 +189,7 @@ def format_of(path, format=None, more=()):
     """
     if format is not None:
         return format
-    suffixes = {**_SUFFIXES, **dict(more)}
+    suffixes = {**SUFFIXES, **dict(more)}
     name = path.name.lower()
     for suffix, format in suffixes.items():
         if name.endswith(suffix):

@@ -30,6 +30,13 @@ class LongTable:
     source : `~astropy.table.Table` or path-like
         A table, or its file in a format that `read_table` reads.
 
+    Attributes
+    ----------
+    path : `~pathlib.Path` or None
+        The file.
+    table : `~astropy.table.Table` or None
+        The whole table, where it is in memory.
+
     Raises
     ------
     CatalogError
@@ -45,10 +52,10 @@ class LongTable:
     """
 
     def __init__(self, source):
-        self.path = None
+        self.path = self.table = None
         self._chunks = self._chunks_of_table
         if isinstance(source, Table):
-            self._table = source
+            self.table = source
         else:
             self.path = Path(source)
             format = format_of(self.path, more={".csv": "ascii.csv"})
@@ -58,8 +65,8 @@ class LongTable:
             if format in readers and not _is_packed(self.path):
                 self._chunks = self._reading(readers[format])
                 return
-            self._table = read_table(self.path)
-        self._length = len(self._table)
+            self.table = read_table(self.path)
+        self._length = len(self.table)
 
     def __len__(self):
         return self._length
@@ -71,7 +78,8 @@ class LongTable:
         Parameters
         ----------
         n_rows : int
-            Rows of each part but the last.
+            Rows of each part but the last. Of a table without rows there is one
+            part, without rows.
 
         Yields
         ------
@@ -98,8 +106,8 @@ class LongTable:
         )
 
     def _chunks_of_table(self, n_rows):
-        for first in range(0, len(self), n_rows):
-            yield self._table[first : first + n_rows]
+        for first in range(0, max(len(self), 1), n_rows):
+            yield self.table[first : first + n_rows]
 
     def _reading(self, opener):
         try:
@@ -122,7 +130,7 @@ class LongTable:
             ours = any(_formats.KEYWORD in hdu.header for hdu in hdus)
 
         def chunks(n_rows):
-            for first in range(0, length, n_rows):
+            for first in range(0, max(length, 1), n_rows):
                 # opened anew: what is mapped into memory would stay there
                 with fits.open(self.path, memmap=True) as hdus:
                     hdu = hdus[number]
@@ -145,8 +153,10 @@ class LongTable:
 
         def chunks(n_rows):
             with parquet.ParquetFile(self.path) as file:
-                for batch in file.iter_batches(n_rows):
-                    table = pa.Table.from_batches([batch], schema=file.schema_arrow)
+                schema = file.schema_arrow
+                for batch in file.iter_batches(n_rows) if length else [None]:
+                    batches = [] if batch is None else [batch]
+                    table = pa.Table.from_batches(batches, schema=schema)
                     chunk = _formats.quiet(_formats.from_parquet)(pa, table)
                     for name in with_nulls & set(chunk.colnames):
                         _make_masked(chunk, name)

@@ -94,6 +94,15 @@ def test_a_table_in_memory_comes_in_parts(table):
     assert chunks[1]["number"].mask.sum() == 1
 
 
+@pytest.mark.parametrize("suffix", [".parquet", ".ecsv", ".fits"])
+def test_a_table_without_rows_is_one_part(table, suffix, tmp_path):
+    if suffix == ".parquet":
+        pytest.importorskip("pyarrow")
+    write_table(table[:0], tmp_path / f"table{suffix}")
+    (chunk,) = LongTable(tmp_path / f"table{suffix}").chunks(10)
+    assert len(chunk) == 0 and chunk.colnames == table.colnames
+
+
 def test_an_interrupted_writer_leaves_nothing(table, tmp_path):
     def parts():
         yield table

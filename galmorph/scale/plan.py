@@ -1,0 +1,256 @@
+# Licensed under a 3-clause BSD style license - see licenses/LICENSE.rst
+"""
+Which tile each source is in, and in which order the sources are visited.
+"""
+
+from dataclasses import dataclass
+
+import astropy.units as u
+import numpy as np
+from astropy.coordinates import SkyCoord
+
+from galmorph.core import CatalogError, MorphFlag
+
+__all__ = ["Patch", "Placed", "Task", "place_sources", "plan_tasks"]
+
+PATCH_SIDE = 1024
+"""Side of the patches of a mosaic that are read at a time, without margin."""
+
+TASK_ROWS = 256
+"""Most sources of a task; their stamps are held together."""
+
+_TILE_COLUMN = "tile"
+
+
+@dataclass
+class Placed:
+    """
+    Where the sources of a catalogue are.
+
+    Parameters
+    ----------
+    tile : `~numpy.ndarray` of int
+        Number of the tile; -1 for none.
+    x, y : `~numpy.ndarray`
+        Positions in the tile's 0-based pixels.
+    flags : `~numpy.ndarray` of int
+        Bits of `~galmorph.core.MorphFlag` of sources in no tile.
+    """
+
+    tile: np.ndarray
+    x: np.ndarray
+    y: np.ndarray
+    flags: np.ndarray
+
+
+@dataclass
+class Patch:
+    """
+    Neighbouring sources, for which a part of a tile is read once.
+
+    Parameters
+    ----------
+    rows : `~numpy.ndarray` of int
+        Rows of the catalogue.
+    x, y : `~numpy.ndarray`
+        Positions in the tile.
+    box : tuple of slice or None
+        The part that is read; `None` where their windows are read one by one,
+        since they are far from each other.
+    """
+
+    rows: np.ndarray
+    x: np.ndarray
+    y: np.ndarray
+    box: tuple | None
+
+
+@dataclass
+class Task:
+    """
+    What is given to a worker at a time.
+
+    Parameters
+    ----------
+    tile : int
+        Number of the tile.
+    patches : list of `Patch`
+    """
+
+    tile: int
+    patches: list
+
+    @property
+    def rows(self):
+        """Rows of the catalogue, in the order in which they are visited."""
+        return np.concatenate([patch.rows for patch in self.patches])
+
+    def halves(self):
+        """Two tasks of half of the sources each."""
+        half = len(self.rows) // 2
+        first, second, done = [], [], 0
+        for patch in self.patches:
+            n = min(max(half - done, 0), len(patch.rows))
+            done += len(patch.rows)
+            for part, side in ((np.s_[:n], first), (np.s_[n:], second)):
+                if len(patch.rows[part]):
+                    values = (v[part] for v in (patch.rows, patch.x, patch.y))
+                    side.append(Patch(*values, patch.box))
+        return Task(self.tile, first), Task(self.tile, second)
+
+
+def place_sources(positions, catalog, tiles):
+    """
+    Find the tile of each source.
+
+    Where tiles overlap, a source belongs to the one in which it lies furthest
+    from the edge.
+
+    Parameters
+    ----------
+    positions : `~galmorph.tables.Positions`
+    catalog : `~astropy.table.Table`
+        Its column ``tile`` names the tiles, where the positions are pixels and
+        there are several tiles.
+    tiles : list of `~galmorph.scale.OpenTile` or None
+        `None` for a tile that cannot be used.
+
+    Returns
+    -------
+    placed : `Placed`
+
+    Raises
+    ------
+    CatalogError
+        If the positions are on the sky and a tile has no WCS, or if they are
+        pixels and it is not known of which tile.
+    """
+    n = len(catalog)
+    number, best = np.full(n, -1), np.full(n, -np.inf)
+    x, y = np.full(n, np.nan), np.full(n, np.nan)
+    sky = positions.sky
+    names = _tile_names(catalog) if sky is None and len(tiles) > 1 else None
+    for i, tile in enumerate(tiles):
+        if tile is None:
+            continue
+        if names is not None:
+            rows = np.flatnonzero(names == tile.name)
+        elif sky is not None and len(tiles) > 1:
+            rows = _near(sky, tile)
+        else:
+            rows = np.arange(n)
+        px, py = positions[rows].to_pixels(tile.wcs)
+        ny, nx = tile.shape[:2]
+        depth = np.min([px + 0.5, nx - 0.5 - px, py + 0.5, ny - 0.5 - py], axis=0)
+        inside = (px >= -0.5) & (px < nx - 0.5) & (py >= -0.5) & (py < ny - 0.5)
+        inside &= depth > best[rows]
+        chosen = rows[inside]
+        number[chosen], best[chosen] = i, depth[inside]
+        x[chosen], y[chosen] = px[inside], py[inside]
+        if len(tiles) == 1:
+            # what has no pixel in any projection is no place to look for
+            known = np.isfinite(px)
+    if len(tiles) > 1 or tiles[0] is None:
+        known = positions.known
+    flags = np.where(known, int(MorphFlag.OUTSIDE_IMAGE), int(MorphFlag.BAD_POSITION))
+    return Placed(number, x, y, np.where(number < 0, flags, 0))
+
+
+def _tile_names(catalog):
+    if _TILE_COLUMN not in catalog.colnames:
+        raise CatalogError(
+            "position: the catalogue's positions are pixels and there are several"
+            f" tiles; give a column {_TILE_COLUMN!r} with the tiles' names, or"
+            " positions on the sky"
+        )
+    return np.asarray(catalog[_TILE_COLUMN]).astype(str)
+
+
+def _near(sky, tile):
+    """Rows that may be in a tile, so that not all positions need be projected."""
+    if tile.wcs is None:
+        raise CatalogError(
+            f"position: the catalogue's positions are on the sky, and the tile"
+            f" {tile.name} has no WCS"
+        )
+    ny, nx = tile.shape[:2]
+    xs, ys = np.array([-0.5, nx / 2, nx]), np.array([-0.5, ny / 2, ny])
+    xs, ys = (v.ravel() for v in np.meshgrid(xs, ys))
+    edge = tile.wcs.pixel_to_world(xs, ys)
+    if not isinstance(edge, SkyCoord):
+        return np.arange(len(sky))
+    centre = edge[4]
+    radius = 1.1 * centre.separation(edge).max() + 10 * u.arcsec
+    if not radius < 60 * u.deg:
+        return np.arange(len(sky))
+    return np.flatnonzero(centre.separation(sky) < radius)
+
+
+def plan_tasks(placed, tiles, window):
+    """
+    Order the sources so that each part of a tile is read once.
+
+    The plan depends on nothing but the positions and the tiles, so that a run
+    that was interrupted goes on with the same.
+
+    Parameters
+    ----------
+    placed : `Placed`
+    tiles : list of `~galmorph.scale.OpenTile` or None
+    window : int
+        Side of the first window around a source.
+
+    Returns
+    -------
+    tasks : list of `Task`
+    """
+    tasks = []
+    for number, tile in enumerate(tiles):
+        rows = np.flatnonzero(placed.tile == number)
+        patches, n, area = [], 0, 0
+        for patch, size in _patches(rows, placed.x, placed.y, tile, window):
+            if patches and (
+                n + len(patch.rows) > TASK_ROWS or area + size > 4 * PATCH_SIDE**2
+            ):
+                tasks.append(Task(number, patches))
+                patches, n, area = [], 0, 0
+            patches.append(patch)
+            n, area = n + len(patch.rows), area + size
+        if patches:
+            tasks.append(Task(number, patches))
+    return tasks
+
+
+def _patches(rows, x, y, tile, window):
+    """Patches of a tile, and how many pixels are read for each."""
+    if not rows.size:
+        return
+    ny, nx = tile.shape[:2]
+    height = width = PATCH_SIDE
+    if tile.in_strips:
+        width = nx
+        height = max(PATCH_SIDE**2 // nx, 2 * window)
+    down, right = (y[rows] + 0.5) // height, (x[rows] + 0.5) // width
+    order = np.lexsort((rows, right, down))
+    cell = down[order] * (nx // width + 1) + right[order]
+    starts = np.flatnonzero(np.diff(cell, prepend=-1))
+    for start, stop in zip(starts, np.append(starts[1:], len(rows)), strict=True):
+        members = rows[order[start:stop]]
+        if len(members) > TASK_ROWS:
+            # in a crowded field a patch is read in slices
+            members = members[np.lexsort((members, y[members]))]
+        for first in range(0, len(members), TASK_ROWS):
+            part = np.sort(members[first : first + TASK_ROWS])
+            px, py = x[part], y[part]
+            # half a window, and as much again for windows that grow
+            box = tuple(
+                slice(max(int(v.min()) - window, 0), min(int(v.max()) + window, n))
+                for v, n in ((py, ny), (px, nx))
+            )
+            if tile.in_strips:
+                box = box[0], slice(0, nx)
+            size = (box[0].stop - box[0].start) * (box[1].stop - box[1].start)
+            alone = len(part) * (2 * window) ** 2
+            if alone < size and not tile.in_strips:
+                box, size = None, alone
+            yield Patch(part, px, py, box), size
