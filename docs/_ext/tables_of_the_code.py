@@ -130,6 +130,37 @@ class CommandHelp(SphinxDirective):
         return [block]
 
 
+class ModelCard(SphinxDirective):
+    """The card of a registered model, by default of the default one."""
+
+    optional_arguments = 1
+
+    def run(self):
+        from galmorph import MorphologyClassifier
+
+        card = MorphologyClassifier(*self.arguments).card
+        return self.parse_text_to_nodes("\n".join(_as_rst(card)))
+
+
+def _as_rst(markdown):
+    """The little Markdown that cards are written in; the title is left out."""
+    table = []
+    for line in [*markdown.splitlines(), ""]:
+        if line.startswith("|"):
+            table.append([cell.strip() for cell in line.strip("|").split("|")])
+            continue
+        if table:
+            yield from (".. list-table::", "   :header-rows: 1")
+            for first, *others in (table[0], *table[2:]):
+                yield from ("", f"   * - {first}", *(f"     - {x}" for x in others))
+            yield ""
+            table = []
+        if line.startswith("## "):
+            yield f".. rubric:: {line.removeprefix('## ')}"
+        elif not line.startswith("# "):
+            yield re.sub("`([^`]+)`", r"``\1``", line)
+
+
 def small_image():
     """A galaxy on noise, with a WCS and a unit."""
     from astropy import units as u
@@ -176,4 +207,5 @@ def setup(app):
     app.add_directive("column-table", ColumnTable)
     app.add_directive("module-table", ModuleTable)
     app.add_directive("command-help", CommandHelp)
+    app.add_directive("model-card", ModelCard)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -15,20 +15,31 @@ from galmorph import LabelScheme
 from galmorph.core import CANDELS
 from galmorph.tables import read_table
 
-__all__ = ["SCHEME", "candels_labels", "gz_ceers_labels", "sdss_labels"]
+__all__ = [
+    "SCHEME",
+    "candels_labels",
+    "gz_ceers_labels",
+    "outlier_labels",
+    "sdss_labels",
+]
 
 GZ_CEERS = ("f_smooth", "f_featured", "f_artifact", "f_merger_or_disturbed")
 SDSS = ("sdss_elliptical", "sdss_spiral", "sdss_edge_on", "sdss_merger")
-SCHEME = LabelScheme("galmorph_default_heads", [*CANDELS.outputs, *GZ_CEERS, *SDSS])
+SCHEME = LabelScheme(
+    "galmorph_default_heads", [*CANDELS.outputs, *GZ_CEERS, *SDSS, "is_galaxy"]
+)
 
 # virtual votes of simulated galaxies
 _SIMULATED = 10
+# votes for or against being a galaxy
+_IS_GALAXY = 3
 
 
 def _unknown(n):
     table = Table({name: np.full(n, np.nan, np.float32) for name in SCHEME.outputs})
     table["votes"] = np.zeros((n, len(SCHEME.outputs)), np.float32)
     table["fold"] = np.full(n, -1)
+    _set(table, "is_galaxy", np.ones(n), _IS_GALAXY)
     return table
 
 
@@ -55,6 +66,29 @@ def candels_labels(simulated):
     table = _unknown(len(simulated))
     for output in CANDELS.outputs:
         _set(table, output, simulated[output], _SIMULATED)
+    return table
+
+
+def outlier_labels(n, config):
+    """
+    Labels of images that are no galaxies.
+
+    Parameters
+    ----------
+    n : int
+        Number of images.
+    config : dict
+        ``fractions`` of CANDELS that people would give, and their ``votes``.
+
+    Returns
+    -------
+    labels : `~astropy.table.Table`
+        As of `candels_labels`.
+    """
+    table = _unknown(n)
+    _set(table, "is_galaxy", np.zeros(n), _IS_GALAXY)
+    for output, fraction in config["fractions"].items():
+        _set(table, output, np.full(n, fraction), config["votes"])
     return table
 
 

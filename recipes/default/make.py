@@ -11,21 +11,33 @@ K of both real sets are left out, which gives the model that is judged on them.
 
 import argparse
 import os
+import shutil
+import subprocess
+import sys
 import time
 import tomllib
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from astropy.table import vstack
-from labels import SCHEME, candels_labels, gz_ceers_labels, sdss_labels
-from stamps import pictures, redshifted, simulated
+from card import model_card
+from labels import (
+    SCHEME,
+    candels_labels,
+    gz_ceers_labels,
+    outlier_labels,
+    sdss_labels,
+)
+from stamps import outliers, pictures, redshifted, simulated
 
 from galmorph import Preprocessor
 from galmorph.core import CANDELS
 from galmorph.simulation.statistics import draw_few_votes
 from galmorph.training import Augmentation, calibrate, train
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).resolve().parent
+BENCHMARK = HERE.parents[1] / "benchmarks" / "development"
 
 
 def say(line):
@@ -80,6 +92,10 @@ def collect(config, data, out, n_workers):
     candels = data / "candels_labels" / "kartaltepe_fractions.ecsv"
     labels = gz_ceers_labels(ceers / "votes.ecsv", config["gz_ceers"], candels)
     add("ceers", made, labels)
+    settings = config["outliers"]
+    drawn = {key: settings[key] for key in ("n", "seed")}
+    made = outliers("outliers", drawn, *common, n_workers=n_workers)
+    add("outliers", made, outlier_labels(len(made[0]), settings))
     stamps, labels = zip(*parts, strict=True)
     return np.concatenate(stamps), vstack(labels)
 
@@ -156,16 +172,52 @@ def main():
         **config["model"],
         **{"patience": config["training"]["epochs"], **config["training"]},
     )
-    made = calibrate(
+    finish = partial(
+        calibrate,
         result.bundle,
         held_out(config, args.out, args.workers),
-        known=stamps,
+        known=stamps[np.asarray(labels["is_galaxy"]) == 1],
         scheme=CANDELS,
-        name="galmorph-default",
-        out=run / "default.zip",
+        name=config["name"],
         overwrite=True,
     )
+    made = finish(out=run / "without-card.zip")
+    if args.fold is not None:
+        score(made, result.bundle, args, run)
+        card = model_card(card_values(config, labels, result, args), "default", run)
+        made = finish(out=run / f"{config['name']}.zip", card=card)
     say(f"made {made}")
+
+
+def score(made, heads, args, run):
+    """Score the model, and the heads that it leaves out, on the development sets."""
+    command = [sys.executable, BENCHMARK, "--fold", str(args.fold)]
+    command += ["--out", args.out / "development"]
+    command += ["--model", f"default={made}", f"heads={heads}"]
+    environment = {**os.environ, "GALMORPH_TEST_DATA": str(args.data.resolve())}
+    subprocess.run(command, check=True, env=environment, stdout=subprocess.DEVNULL)
+    for name in ("figures.ecsv", "alarms.ecsv", "report.md"):
+        shutil.copy(args.out / "development" / name, run)
+
+
+def card_values(config, labels, result, args):
+    """What the template of the card asks for."""
+    sets, n = np.unique(np.asarray(labels["set"]), return_counts=True)
+    counts = dict(zip(sets.tolist(), n.tolist(), strict=True))
+    return {
+        "name": config["name"],
+        "parameters": f"{result.metrics['parameters']:,}",
+        "n_candels": f"{counts['candels']:,}",
+        "n_simulated": f"{sum(counts[name] for name in config['simulated']):,}",
+        "n_sdss": f"{counts['sdss']:,}",
+        "n_ceers": f"{counts['ceers']:,}",
+        "n_outliers": f"{counts['outliers']:,}",
+        "copies": config["redshifted"]["copies"],
+        "epochs": config["training"]["epochs"],
+        "seed": config["seed"],
+        "fold": args.fold,
+        "looks": config["looks"],
+    }
 
 
 if __name__ == "__main__":

@@ -14,13 +14,14 @@ from functools import partial
 
 import numpy as np
 from astropy.table import Table
+from outliers import outlier
 
 from galmorph.core import GalmorphError
 from galmorph.simulation import draw_redshifted, simulate_stamps
 from galmorph.tables import read_table, write_table
 from galmorph.training import as_stamps
 
-__all__ = ["pictures", "redshifted", "simulated"]
+__all__ = ["outliers", "pictures", "redshifted", "simulated"]
 
 _CHUNK = 100
 
@@ -117,6 +118,31 @@ def redshifted(name, path, config, preprocessor, side, folder, *, n_workers):
     return _kept(name, key, folder, make)
 
 
+def outliers(name, config, preprocessor, side, folder, *, n_workers):
+    """
+    Stamps of images that are no galaxies.
+
+    Parameters
+    ----------
+    name, preprocessor, side, folder, n_workers
+        As of `simulated`.
+    config : dict
+        Their number ``n`` and ``seed``.
+
+    Returns
+    -------
+    stamps, table
+        As of `simulated`.
+    """
+    work = partial(_outliers_of, preprocessor=preprocessor, side=side)
+
+    def make():
+        seeds = np.random.SeedSequence(config["seed"]).spawn(config["n"] // _CHUNK)
+        return _in_parallel(work, seeds, n_workers)
+
+    return _kept(name, [config, preprocessor.to_dict(), side], folder, make)
+
+
 def _kept(name, key, folder, make):
     folder.mkdir(parents=True, exist_ok=True)
     digest = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()
@@ -155,6 +181,12 @@ def _in_parallel(work, parts, n_workers):
 def _stamps_of(images, preprocessor, side):
     stamps = as_stamps(images, preprocessor, side)
     return stamps.data, stamps.flags
+
+
+def _outliers_of(seed, preprocessor, side):
+    random = np.random.default_rng(seed)
+    images = [outlier(random) for _ in range(_CHUNK)]
+    return _stamps_of(images, preprocessor, side)
 
 
 def _far_stamps_of(part, levels, preprocessor, side):

@@ -1,0 +1,86 @@
+# Licensed under a 3-clause BSD style license - see licenses/LICENSE.rst
+"""
+The model card, with the figures of the development sets.
+"""
+
+from pathlib import Path
+from string import Template
+
+import numpy as np
+
+from galmorph.tables import read_table
+
+__all__ = ["model_card"]
+
+_TEMPLATE = Path(__file__).with_name("card.md")
+# sets and figures that the card shows; the rest is in the report
+_SHOWN = {
+    "SDSS": (
+        "AUC elliptical against spiral and edge-on, f_spheroid",
+        "AUC spiral and edge-on against elliptical, f_disk",
+        "AUC merger against elliptical, spiral and edge-on, f_irregular",
+    ),
+    "GZ CEERS": (
+        "Spearman f_irregular, merger",
+        "Spearman f_spheroid, smooth",
+        "Spearman f_disk - f_spheroid, featured - smooth",
+    ),
+    "CANDELS F160W": ("RMSE", "bias"),
+    "point sources": (
+        "AUC stars and compact sources against galaxies",
+        "AUC the same",
+        "AUC star",
+    ),
+    "deep fields": ("the star of hst_deep_500: f_point_source",),
+    "simulated F160W": ("pooled RMSE", "bias", "share within"),
+    "simulated, other cameras": ("pooled RMSE",),
+    "simulated F160W, pictures": ("pooled RMSE",),
+}
+
+
+def model_card(values, label, report):
+    """
+    Fill in the card.
+
+    Parameters
+    ----------
+    values : dict
+        What its template asks for, but the tables.
+    label : str
+        Name of the model in the report.
+    report : path-like
+        Folder that ``benchmarks/development`` has written.
+
+    Returns
+    -------
+    card : str
+    """
+    figures = read_table(Path(report) / "figures.ecsv")
+    rows = [
+        [
+            row["set"],
+            row["figure"],
+            row["aim"],
+            f"{row[f'{label}: value']:.3f} +- {row[f'{label}: error']:.3f}",
+            row[f"{label}: n"],
+        ]
+        for row in figures
+        if row["figure"].startswith(_SHOWN.get(row["set"], ("-",)))
+        and np.isfinite(row[f"{label}: value"])
+    ]
+    alarms = read_table(Path(report) / "alarms.ecsv")
+    told = [
+        [row["kind"], row["n"], f"{row['alarms']:.2f}"]
+        for row in alarms
+        if row["model"] == label
+    ]
+    return Template(_TEMPLATE.read_text(encoding="utf-8")).substitute(
+        values,
+        figures=_table(["set", "figure", "aim", "value", "galaxies"], rows),
+        alarms=_table(["images", "n", "alarms"], told),
+    )
+
+
+def _table(heads, rows):
+    lines = [heads, ["---"] * len(heads), *rows]
+    return "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines)
