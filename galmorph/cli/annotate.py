@@ -1,8 +1,9 @@
 # Licensed under a 3-clause BSD style license - see licenses/LICENSE.rst
 """
-``galmorph annotate``: a catalogue and its image -> the catalogue with fractions.
+``galmorph annotate``: a catalogue and its images -> the catalogue with fractions.
 """
 
+import os
 from pathlib import Path
 
 from galmorph.cli.arguments import (
@@ -10,15 +11,18 @@ from galmorph.cli.arguments import (
     add_image_arguments,
     add_model_argument,
     add_output_arguments,
+    add_scale_arguments,
     load_classifier,
     on_terminal,
     read_image,
     read_segmentation,
 )
-from galmorph.cli.output import check_outputs, finish
-from galmorph.core import CatalogError
+from galmorph.cli.output import check_outputs, finish, finish_run
 
 __all__ = ["add_parser", "run"]
+
+LARGE = 1 << 28
+"""Bytes of an image that is not read into memory as a whole."""
 
 
 def add_parser(verbs):
@@ -39,7 +43,13 @@ def add_parser(verbs):
     parser.add_argument(
         "catalog", type=Path, metavar="CATALOG", help="table: .ecsv, .fits, .vot, ..."
     )
-    parser.add_argument("image", metavar="IMAGE", help="FITS file or its URL")
+    parser.add_argument(
+        "tiles",
+        nargs="+",
+        metavar="IMAGE",
+        help="FITS file or its address (https://, s3://); several tiles; or a table"
+        " with a row for each tile and the columns sci, rms or weight, mask, name",
+    )
     positions = parser.add_argument_group(
         "positions", "columns of the catalogue; by default they are found by name"
     )
@@ -61,6 +71,7 @@ def add_parser(verbs):
     add_image_arguments(parser)
     add_model_argument(parser)
     add_output_arguments(parser)
+    add_scale_arguments(parser)
 
 
 def _columns(args):
@@ -74,22 +85,15 @@ def _columns(args):
     return ("pixels", pixels) if sky[0] is None else ("sky", sky)
 
 
-def _position(catalog, kind, names):
-    if names[0] is None:
-        return None
-    missing = [name for name in names if name not in catalog.colnames]
-    if missing:
-        raise CatalogError(
-            f"the catalogue has no column {' nor '.join(missing)}; its columns are"
-            f" {', '.join(catalog.colnames)}"
-        )
-    if kind == "pixels":
-        return names
-    columns = [catalog[name].copy() for name in names]
-    for column in columns:
-        if column.unit is None:
-            column.unit = "deg"
-    return tuple(columns)
+def _is_long(args):
+    """Whether the work is done tile by tile, in processes, and can be resumed."""
+    wanted = (args.workers, args.memory_limit, args.shards)
+    if len(args.tiles) > 1 or any(each is not None for each in wanted):
+        return True
+    (image,) = args.tiles
+    if not image.lower().endswith((".fits", ".fit", ".gz", ".fz")):
+        return "://" not in image  # a table of tiles, or a pattern
+    return os.path.exists(image) and os.path.getsize(image) > LARGE
 
 
 def run(args):
@@ -100,19 +104,69 @@ def run(args):
     ----------
     args : `argparse.Namespace`
     """
+    kind, names = _columns(args)
+    position = None
+    if names[0] is not None:
+        keys = ("x", "y") if kind == "pixels" else ("ra", "dec")
+        position = dict(zip(keys, names, strict=True))
+    if _is_long(args):
+        _run_long(args, position)
+    else:
+        _run_short(args, position)
+
+
+def _run_short(args, position):
     from galmorph.tables import read_table
 
-    kind, names = _columns(args)
     check_outputs(args)
+    (args.image,) = args.tiles
     classifier = load_classifier(args.model)
     catalog = read_table(args.catalog)
     image = read_image(args)
     table = classifier.annotate(
         catalog,
         image,
-        position=_position(catalog, kind, names),
+        position=position,
         segmentation=read_segmentation(args.segmentation),
         overwrite=args.overwrite_columns,
         progress=on_terminal(),
     )
     finish(table, args, images=image)
+
+
+def _run_long(args, position):
+    from galmorph.scale import annotate, find_tiles
+
+    outputs = [*args.output, *([args.shards] if args.shards is not None else [])]
+    if len(outputs) != 1:
+        raise UsageError(
+            "for tiles, large images and with --workers or --memory-limit give one"
+            " output: -o FILE or --shards FOLDER"
+        )
+    if args.shards is None:
+        check_outputs(args, exist=True)
+    elif args.shards.suffix:
+        raise UsageError(f"--shards: {args.shards} looks like a file; name a folder")
+    if args.gallery is not None:
+        raise UsageError("--gallery: only of one small image")
+    files = ("rms", "weight", "mask", "segmentation")
+    own = {name: getattr(args, name) for name in files if getattr(args, name)}
+    tiles = find_tiles(args.tiles, **own, hdu=args.hdu, pixel_scale=args.pixel_scale)
+    if own and len(tiles) > 1:
+        raise UsageError(
+            f"--{next(iter(own))}: for several tiles name these files in a table of"
+            " tiles"
+        )
+    summary = annotate(
+        args.catalog,
+        tiles,
+        outputs[0],
+        classifier=load_classifier(args.model),
+        position=position,
+        n_workers=args.workers,
+        memory_limit=args.memory_limit,
+        overwrite=args.overwrite,
+        overwrite_columns=args.overwrite_columns,
+        progress=on_terminal(),
+    )
+    finish_run(summary)

@@ -18,6 +18,7 @@ __all__ = [
     "add_model_argument",
     "add_output_arguments",
     "add_pixel_scale",
+    "add_scale_arguments",
     "count",
     "detection_config",
     "load_classifier",
@@ -183,6 +184,39 @@ def add_image_arguments(parser):
     add_pixel_scale(parser)
 
 
+def add_scale_arguments(parser):
+    """
+    Add ``--workers``, ``--memory-limit`` and ``--shards``.
+
+    Parameters
+    ----------
+    parser : `argparse.ArgumentParser`
+    """
+    group = parser.add_argument_group(
+        "large surveys",
+        "with one of these, with several tiles or a large image the work is done tile"
+        "\n  by tile; where it was interrupted, the same command goes on",
+    )
+    group.add_argument(
+        "--workers",
+        type=int,
+        metavar="N",
+        help="processes that make stamps, 0 for none but the main one; by default"
+        " one for each processor",
+    )
+    group.add_argument(
+        "--memory-limit",
+        metavar="SIZE",
+        help="most memory of all processes together, e.g. '4 GiB'",
+    )
+    group.add_argument(
+        "--shards",
+        type=Path,
+        metavar="FOLDER",
+        help="write many tables, in the order of the catalogue, instead of -o",
+    )
+
+
 def add_detection_arguments(parser):
     """
     Add the commonest settings of `~galmorph.images.DetectionConfig`.
@@ -249,34 +283,18 @@ def read_image(args):
     ImageError
         If a file cannot be read, or if their shapes differ.
     """
-    import numpy as np
-    from astropy.nddata import StdDevUncertainty
+    from galmorph.scale import Tile, open_tile
 
-    from galmorph.images import as_nddata
-
-    mask = uncertainty = None
-    if args.mask is not None:
-        bad = as_nddata(args.mask)
-        mask = (bad.data != 0) | bad.mask
-    if args.rms is not None or args.weight is not None:
-        given = as_nddata(args.rms if args.weight is None else args.weight)
-        missing = given.mask | ~(given.data > 0)
-        rms = np.where(missing, 1, given.data)
-        rms = rms if args.weight is None else 1 / np.sqrt(rms)
-        uncertainty = StdDevUncertainty(rms)
-        if mask is not None and mask.shape != missing.shape:
-            raise UsageError(
-                f"--mask: its shape {mask.shape} is not that of the noise,"
-                f" {missing.shape}"
-            )
-        mask = missing if mask is None else mask | missing
-    return as_nddata(
+    tile = Tile(
         args.image,
-        mask=mask,
-        uncertainty=uncertainty,
-        pixel_scale=args.pixel_scale,
+        rms=args.rms,
+        weight=args.weight,
+        mask=args.mask,
         hdu=args.hdu,
+        pixel_scale=args.pixel_scale,
     )
+    with open_tile(tile) as opened:
+        return opened.read()
 
 
 def read_segmentation(path):

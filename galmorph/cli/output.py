@@ -12,6 +12,7 @@ from galmorph.core import import_optional
 __all__ = [
     "check_outputs",
     "finish",
+    "finish_run",
     "postage_stamps",
     "print_failures",
     "print_metrics",
@@ -29,7 +30,7 @@ TABLES = (".ecsv", ".fits", ".fits.gz", ".vot", ".xml", ".parquet")
 FIGURES = (".png", ".pdf", ".svg", ".jpg", ".jpeg")
 
 
-def check_outputs(args, *more):
+def check_outputs(args, *more, exist=False):
     """
     See before the work begins that its results can be written.
 
@@ -38,6 +39,8 @@ def check_outputs(args, *more):
     args : `argparse.Namespace`
     *more : `~pathlib.Path` or `None`
         Further files that will be written.
+    exist : bool, optional
+        Whether files that are there are somebody else's concern.
 
     Raises
     ------
@@ -71,7 +74,7 @@ def check_outputs(args, *more):
             raise UsageError(f"{path}: named twice among the outputs")
         if not path.parent.is_dir():
             raise FileNotFoundError(f"{path}: there is no folder {path.parent}")
-        if path.exists() and not args.overwrite:
+        if path.exists() and not (args.overwrite or exist):
             raise FileExistsError(f"{path} exists; give --overwrite to replace it")
 
 
@@ -129,6 +132,22 @@ def finish(table, args, images=None):
     for path in [*args.output, args.gallery]:
         if path is not None:
             print(f"written: {path}", file=sys.stderr)
+
+
+def finish_run(summary):
+    """
+    Print what a long run did.
+
+    Parameters
+    ----------
+    summary : `~galmorph.scale.Summary`
+    """
+    print(summary)
+    for failure in summary.failures[:MOST_ROWS]:
+        print(f"galmorph: row {failure['row']}: {failure['reason']}", file=sys.stderr)
+    if len(summary.failures) > MOST_ROWS:
+        print("galmorph: more are listed in the table's meta", file=sys.stderr)
+    print(f"written: {summary.path}", file=sys.stderr)
 
 
 def print_table(table, formats=None):

@@ -229,9 +229,9 @@ def _named(catalog, position):
     """Columns of which is said what they are."""
     for kind, keys in (("sky", ("ra", "dec")), ("pixels", ("x", "y"))):
         if set(position) == set(keys):
-            names = [position[key] for key in keys]
+            names = tuple(position[key] for key in keys)
             columns = [_column(catalog, name) for name in names]
-            return _values(kind, *columns, tuple(names))
+            return _from_zero(*_values(kind, *columns, names), names)
     raise CatalogError(
         f"position: expected the keys 'ra' and 'dec', or 'x' and 'y'; found"
         f" {sorted(position)}"
@@ -288,8 +288,11 @@ def _pair(catalog, first, second):
     columns = [_column(catalog, name) for name in names]
     simple = tuple(_simple(name) for name in names)
     is_sky = simple in _SKY_PAIRS or any(_is_angle(column) for column in columns)
-    kind, x, y = _values("sky" if is_sky else "pixels", *columns, names)
-    if simple in _ONE_BASED_PAIRS:
+    return _from_zero(*_values("sky" if is_sky else "pixels", *columns, names), names)
+
+
+def _from_zero(kind, x, y, names):
+    if kind == "pixels" and tuple(map(_simple, names)) in _ONE_BASED_PAIRS:
         x, y = x - 1, y - 1
     return kind, x, y
 

@@ -28,7 +28,7 @@ def mosaic():
     places = rng.uniform((5, 5), (SHAPE[1] - 5, SHAPE[0] - 5), (80, 2))
     pixels = galaxy_image(SHAPE, places)
     y, x = np.indices(SHAPE)
-    pixels += 300 * np.exp(-np.hypot(x - 450, y - 300) / 25)
+    pixels += 300 * np.exp(-np.hypot(x - 450, y - 300) / 9)
     mask = rng.random(SHAPE) < 0.001
     mask[:40, 700:] = True
     rms = rng.uniform(0.9, 1.1, SHAPE).astype(np.float32)
