@@ -63,7 +63,7 @@ def calibrate(
     --------
     >>> from galmorph.training import calibrate
     >>> calibrate(
-    ...     "runs/first/bundle", (stamps, table), out="mine.zip"
+    ...     "runs/hc15/bundle", (stamps, table), out="mine.zip"
     ... )  # doctest: +SKIP
     """
     from galmorph.models import ModelBundle, load_bundle, save_bundle
