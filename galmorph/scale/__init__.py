@@ -7,7 +7,7 @@ In: tiles - FITS files, on disk or on a server, with noise, weight and mask
 (`annotate`), written as it comes, and a `Summary`.
 """
 
-from galmorph.scale.annotate import annotate
+from galmorph.scale.annotating import annotate
 from galmorph.scale.summary import Summary
 from galmorph.scale.tiles import OpenTile, Tile, find_tiles, open_tile
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from astropy.table import Column, QTable, vstack
 
-from galmorph.core import CatalogError, conf
+from galmorph.core import CatalogError, ConfigurationError, conf
 from galmorph.scale.footprints import footprints_of, on_disk
 from galmorph.scale.manifest import describe_run, part_of_position
 from galmorph.scale.plan import Placed, place_sources, plan_tasks
@@ -121,6 +121,11 @@ def annotate(
     """
     start = time.monotonic()
     out = Path(out)
+    batch_size = conf.batch_size if batch_size is None else batch_size
+    if not batch_size >= 1:
+        raise ConfigurationError(
+            f"batch_size: found {batch_size!r}; it must be 1 or more"
+        )
     in_shards = not out.name.lower().endswith(tuple(SUFFIXES))
     tiles = find_tiles(tiles)
     catalog = LongTable(catalog)
@@ -152,11 +157,12 @@ def annotate(
     ):
         run = _Run(
             catalog,
+            tiles,
             on_disk(tiles, temporary, n_workers > 0),
             classifier,
             position=position,
             n_workers=n_workers,
-            batch_size=conf.batch_size if batch_size is None else batch_size,
+            batch_size=batch_size,
             overwrite_columns=overwrite_columns,
             line=line,
         )
@@ -180,6 +186,7 @@ class _Run:
         self,
         catalog,
         tiles,
+        tiles_on_disk,
         classifier,
         *,
         position,
@@ -189,12 +196,17 @@ class _Run:
         line,
     ):
         self.summary = Summary()
-        self._catalog, self._tiles, self._classifier = catalog, tiles, classifier
+        self._catalog, self._tiles, self._classifier = (
+            catalog,
+            tiles_on_disk,
+            classifier,
+        )
         self._position, self._n_workers = position, n_workers
         self._overwrite, self._line = overwrite_columns, line
-        self._footprints, self.summary.bad_tiles = footprints_of(
-            tiles, classifier.bands
-        )
+        # an image in memory has its WCS there
+        pairs = zip(tiles, tiles_on_disk, strict=True)
+        best = [tile if tile.in_memory else on_disk for tile, on_disk in pairs]
+        self._footprints, self.summary.bad_tiles = footprints_of(best, classifier.bands)
         self._on_sky = any(
             f is not None and f.wcs is not None for f in self._footprints
         )
