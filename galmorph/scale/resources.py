@@ -9,14 +9,14 @@ import astropy.units as u
 
 from galmorph.core import ConfigurationError
 
-__all__ = ["MEMORY_OF_MAIN", "MEMORY_OF_WORKER", "choose_workers"]
+__all__ = ["MEMORY_OF_MAIN", "MEMORY_OF_WORKER", "bytes_of", "choose_workers"]
 
 # measured: see the page on scale in the documentation
 MEMORY_OF_MAIN = 1 << 30
 """Bytes that the process with the network takes."""
 
-MEMORY_OF_WORKER = 400 << 20
-"""Bytes that each further process takes."""
+MEMORY_OF_WORKER = 700 << 20
+"""Bytes that each further process takes at most, with the largest of windows."""
 
 _WORTH_IT = 1000  # sources; processes take about a second to start
 
@@ -60,7 +60,7 @@ def choose_workers(n_workers, memory_limit, n_rows, in_memory):
         )
     if memory_limit is None:
         return wanted
-    limit = _bytes(memory_limit)
+    limit = bytes_of(memory_limit)
     least = MEMORY_OF_MAIN + MEMORY_OF_WORKER  # the work is done by one of them
     if limit < least:
         raise ConfigurationError(
@@ -77,7 +77,21 @@ def _processors():
         return os.cpu_count() or 1
 
 
-def _bytes(memory_limit):
+def bytes_of(memory_limit):
+    """
+    Bytes that a text, a Quantity or a number means.
+
+    Raises
+    ------
+    ConfigurationError
+        If it is no amount of memory.
+
+    Examples
+    --------
+    >>> from galmorph.scale.resources import bytes_of
+    >>> bytes_of("2 GiB")
+    2147483648.0
+    """
     try:
         limit = u.Quantity(memory_limit)
         if limit.unit != u.one:
