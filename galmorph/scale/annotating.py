@@ -11,7 +11,7 @@ import numpy as np
 from astropy.table import Column, QTable, vstack
 
 from galmorph.core import CatalogError, ConfigurationError, conf
-from galmorph.scale.footprints import footprints_of, on_disk
+from galmorph.scale.footprints import Footprints, on_disk
 from galmorph.scale.manifest import describe_run, part_of_position
 from galmorph.scale.plan import Placed, place_sources, plan_tasks
 from galmorph.scale.prediction import Collector, not_placed
@@ -29,7 +29,7 @@ from galmorph.tables import (
 )
 from galmorph.tables.io import SUFFIXES
 
-__all__ = ["annotate"]
+__all__ = ["Run", "annotate"]
 
 CHUNK_ROWS = 1 << 18
 """Rows of the catalogue that are held, and ordered on the sky, at a time."""
@@ -155,10 +155,14 @@ def annotate(
         folder as store,
         ProgressLine(progress, len(catalog)) as line,
     ):
-        run = _Run(
+        stored = on_disk(tiles, temporary, n_workers > 0)
+        # an image in memory has its WCS there
+        pairs = zip(tiles, stored, strict=True)
+        opened = [tile if tile.in_memory else copy for tile, copy in pairs]
+        run = Run(
             catalog,
-            tiles,
-            on_disk(tiles, temporary, n_workers > 0),
+            stored,
+            Footprints(opened, classifier.bands),
             classifier,
             position=position,
             n_workers=n_workers,
@@ -179,14 +183,26 @@ def annotate(
     return summary
 
 
-class _Run:
-    """What the chunks of a catalogue have in common."""
+class Run:
+    """
+    What the chunks of a catalogue have in common.
+
+    Parameters
+    ----------
+    catalog : `~galmorph.tables.LongTable`
+    tiles : list of `~galmorph.scale.Tile`
+    footprints : `~galmorph.scale.footprints.Footprints`
+    classifier : `~galmorph.classifier.MorphologyClassifier`
+    position, n_workers, batch_size, overwrite_columns
+        As for `annotate`.
+    line : `~galmorph.scale.summary.ProgressLine`
+    """
 
     def __init__(
         self,
         catalog,
         tiles,
-        tiles_on_disk,
+        footprints,
         classifier,
         *,
         position,
@@ -196,26 +212,27 @@ class _Run:
         line,
     ):
         self.summary = Summary()
-        self._catalog, self._tiles, self._classifier = (
-            catalog,
-            tiles_on_disk,
-            classifier,
-        )
+        self._catalog, self._tiles, self._classifier = catalog, tiles, classifier
         self._position, self._n_workers = position, n_workers
         self._overwrite, self._line = overwrite_columns, line
-        # an image in memory has its WCS there
-        pairs = zip(tiles, tiles_on_disk, strict=True)
-        best = [tile if tile.in_memory else on_disk for tile, on_disk in pairs]
-        self._footprints, self.summary.bad_tiles = footprints_of(best, classifier.bands)
-        self._on_sky = any(
-            f is not None and f.wcs is not None for f in self._footprints
-        )
+        self._footprints = footprints
+        self.summary.bad_tiles = footprints.reasons
         self._collector = Collector(
             classifier, batch_size, self.summary.stages, line.advance
         )
 
     def shard(self, number, chunk, store, joined):
-        """See that the results of a chunk of the catalogue are there, and count."""
+        """
+        See that the results of a chunk of the catalogue are there, and count.
+
+        Parameters
+        ----------
+        number : int
+        chunk : `~astropy.table.Table`
+        store : `~galmorph.scale.shards.RunFolder`
+        joined : bool
+            Whether the columns of the catalogue are stored, too.
+        """
         name = f"shard-{number:06d}"
         if store.has(name):
             result = store.read(name)
@@ -238,7 +255,7 @@ class _Run:
         """Results of a chunk, in its order."""
         first = number * CHUNK_ROWS
         position = part_of_position(self._position, first, len(chunk))
-        positions = find_positions(chunk, self._on_sky, position)
+        positions = find_positions(chunk, self._footprints.on_sky, position)
         if number == 0:
             self._check_columns(chunk)
         placed = place_sources(positions, chunk, self._footprints)
@@ -310,7 +327,17 @@ class _Run:
         return annotate_table(chunk, result, overwrite=self._overwrite)
 
     def joined(self, store):
-        """The catalogue with the results, a chunk at a time."""
+        """
+        The catalogue with the results, a chunk at a time.
+
+        Parameters
+        ----------
+        store : `~galmorph.scale.shards.RunFolder`
+
+        Yields
+        ------
+        table : `~astropy.table.QTable`
+        """
         for number, chunk in enumerate(self._catalog.chunks(CHUNK_ROWS)):
             result = store.read(f"shard-{number:06d}")
             # the first has the meta of the whole table

@@ -8,15 +8,18 @@ import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import astropy.units as u
 import numpy as np
+from astropy.coordinates import SkyCoord
 from astropy.io import fits
+from scipy.spatial import cKDTree
 
 from galmorph.core import ConfigurationError, GalmorphError, ImageError
 from galmorph.core.exceptions import reason
 from galmorph.scale.planes import unpack
 from galmorph.scale.tiles import open_tile
 
-__all__ = ["Footprint", "footprints_of", "on_disk"]
+__all__ = ["Footprint", "Footprints", "on_disk"]
 
 
 @dataclass
@@ -39,9 +42,12 @@ class Footprint:
     in_strips: bool
 
 
-def footprints_of(tiles, bands):
+class Footprints:
     """
-    Open each tile for a moment.
+    The footprints of tiles, each of which is opened for a moment.
+
+    In another process - where only what is needed to choose tiles is sent - a
+    footprint is read again when it is asked for.
 
     Parameters
     ----------
@@ -49,37 +55,109 @@ def footprints_of(tiles, bands):
     bands : int
         Number of bands that they should have.
 
-    Returns
-    -------
-    footprints : list of `Footprint` or None
-        `None` for tiles that cannot be used.
+    Attributes
+    ----------
+    names : list of str
+        Names of the tiles.
     reasons : dict
-        Why, by the tiles' names.
+        Why tiles cannot be used, by their names.
+    on_sky : bool
+        Whether a tile has a WCS.
 
     Raises
     ------
     ImageError
-        If none can be used.
+        If no tile can be used.
     """
-    footprints, reasons, last = [], {}, None
-    for tile in tiles:
-        try:
-            with open_tile(tile) as opened:
-                found = opened.shape[2] if len(opened.shape) == 3 else 1
-                if found != bands:
-                    raise ImageError(
-                        f"image: {tile.name} has {found} bands, and the model reads"
-                        f" {bands}"
-                    )
-                footprints.append(
-                    Footprint(tile.name, opened.shape, opened.wcs, opened.in_strips)
-                )
-        except GalmorphError as error:
-            footprints.append(None)
-            reasons[tile.name], last = reason(error), error
-    if len(reasons) == len(tiles):
-        raise last
-    return footprints, reasons
+
+    def __init__(self, tiles, bands):
+        self._tiles, self._bands, self._known = tiles, bands, {}
+        self.names, self.reasons = [tile.name for tile in tiles], {}
+        last = None
+        for number, tile in enumerate(tiles):
+            try:
+                self._known[number] = _footprint(tile, bands)
+            except GalmorphError as error:
+                self._known[number] = None
+                self.reasons[tile.name], last = reason(error), error
+        if len(self.reasons) == len(tiles):
+            raise last
+        found = [f.wcs for f in self._known.values() if f is not None]
+        self.on_sky = any(wcs is not None for wcs in found)
+        circles = [_circle(self._known[number]) for number in range(len(tiles))]
+        self._centres = np.array([centre for centre, _ in circles])
+        self._radii = np.array([radius for _, radius in circles])
+
+    def __getstate__(self):
+        bad = {number: None for number, f in self._known.items() if f is None}
+        return {**self.__dict__, "_known": bad}
+
+    def __len__(self):
+        return len(self._tiles)
+
+    def __getitem__(self, number):
+        """The `Footprint` of a tile; `None` of one that cannot be used."""
+        if number not in self._known:
+            self._known[number] = _footprint(self._tiles[number], self._bands)
+        return self._known[number]
+
+    def near(self, sky):
+        """
+        Choose the tiles that sources may be in.
+
+        Parameters
+        ----------
+        sky : `~astropy.coordinates.SkyCoord`
+
+        Yields
+        ------
+        number : int
+            Number of a tile that can be used.
+        rows : `~numpy.ndarray` of int
+            Sources that may be in it: not all of them need be projected.
+        """
+        tree = cKDTree(sky.icrs.cartesian.xyz.value.T)
+        around = np.isfinite(self._radii)
+        found = dict.fromkeys(np.flatnonzero(~around), np.arange(len(sky)))
+        rows = tree.query_ball_point(
+            self._centres[around], self._radii[around], return_sorted=True
+        )
+        found |= dict(zip(np.flatnonzero(around), rows, strict=True))
+        for number in sorted(found):
+            if len(found[number]) and self._known.get(number, number) is not None:
+                yield int(number), np.array(found[number])
+
+
+def _footprint(tile, bands):
+    with open_tile(tile) as opened:
+        found = opened.shape[2] if len(opened.shape) == 3 else 1
+        if found != bands:
+            raise ImageError(
+                f"image: {tile.name} has {found} bands, and the model reads {bands}"
+            )
+        return Footprint(tile.name, opened.shape, opened.wcs, opened.in_strips)
+
+
+def _circle(footprint):
+    """
+    Unit vector to the middle of a tile, and the chord to beyond its edge.
+
+    The chord is infinite where it is not known how large the tile is.
+    """
+    everywhere = np.zeros(3), np.inf
+    if footprint is None or footprint.wcs is None:
+        return everywhere
+    ny, nx = footprint.shape[:2]
+    xs, ys = np.array([-0.5, nx / 2, nx]), np.array([-0.5, ny / 2, ny])
+    xs, ys = (v.ravel() for v in np.meshgrid(xs, ys))
+    edge = footprint.wcs.pixel_to_world(xs, ys)
+    if not isinstance(edge, SkyCoord):
+        return everywhere
+    edge = edge.icrs
+    radius = 1.1 * edge[4].separation(edge).max() + 10 * u.arcsec
+    if not radius < 60 * u.deg:
+        return everywhere
+    return edge[4].cartesian.xyz.value, 2 * np.sin(radius.to_value(u.rad) / 2)
 
 
 def on_disk(tiles, folder, for_others):

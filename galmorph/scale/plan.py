@@ -5,9 +5,7 @@ Which tile each source is in, and in which order the sources are visited.
 
 from dataclasses import dataclass
 
-import astropy.units as u
 import numpy as np
-from astropy.coordinates import SkyCoord
 
 from galmorph.core import CatalogError, MorphFlag
 
@@ -112,8 +110,7 @@ def place_sources(positions, catalog, tiles):
     catalog : `~astropy.table.Table`
         Its column ``tile`` names the tiles, where the positions are pixels and
         there are several tiles.
-    tiles : list of `~galmorph.scale.OpenTile` or None
-        `None` for a tile that cannot be used.
+    tiles : `~galmorph.scale.footprints.Footprints`
 
     Returns
     -------
@@ -128,17 +125,14 @@ def place_sources(positions, catalog, tiles):
     n = len(catalog)
     number, best = np.full(n, -1), np.full(n, -np.inf)
     x, y = np.full(n, np.nan), np.full(n, np.nan)
-    sky = positions.sky
-    names = _tile_names(catalog) if sky is None and len(tiles) > 1 else None
-    for i, tile in enumerate(tiles):
-        if tile is None:
-            continue
-        if names is not None:
-            rows = np.flatnonzero(names == tile.name)
-        elif sky is not None and len(tiles) > 1:
-            rows = _near(sky, tile)
-        else:
-            rows = np.arange(n)
+    known = positions.known
+    for i, rows in _candidates(positions, catalog, tiles):
+        tile = tiles[i]
+        if tile.wcs is None and positions.sky is not None and len(tiles) > 1:
+            raise CatalogError(
+                f"position: the catalogue's positions are on the sky, and the tile"
+                f" {tile.name} has no WCS"
+            )
         px, py = positions[rows].to_pixels(tile.wcs)
         ny, nx = tile.shape[:2]
         depth = np.min([px + 0.5, nx - 0.5 - px, py + 0.5, ny - 0.5 - py], axis=0)
@@ -150,10 +144,23 @@ def place_sources(positions, catalog, tiles):
         if len(tiles) == 1:
             # what has no pixel in any projection is no place to look for
             known = np.isfinite(px)
-    if len(tiles) > 1 or tiles[0] is None:
-        known = positions.known
     flags = np.where(known, int(MorphFlag.OUTSIDE_IMAGE), int(MorphFlag.BAD_POSITION))
     return Placed(number, x, y, np.where(number < 0, flags, 0))
+
+
+def _candidates(positions, catalog, tiles):
+    """Numbers of the tiles that may hold sources, and the rows of these."""
+    sky = positions.sky
+    if len(tiles) == 1:
+        yield 0, np.arange(len(catalog))
+    elif sky is not None:
+        yield from tiles.near(sky)
+    else:
+        names = _tile_names(catalog)
+        there = set(names.tolist())
+        for i, name in enumerate(tiles.names):
+            if name in there and tiles[i] is not None:
+                yield i, np.flatnonzero(names == name)
 
 
 def _tile_names(catalog):
@@ -166,26 +173,6 @@ def _tile_names(catalog):
     return np.asarray(catalog[_TILE_COLUMN]).astype(str)
 
 
-def _near(sky, tile):
-    """Rows that may be in a tile, so that not all positions need be projected."""
-    if tile.wcs is None:
-        raise CatalogError(
-            f"position: the catalogue's positions are on the sky, and the tile"
-            f" {tile.name} has no WCS"
-        )
-    ny, nx = tile.shape[:2]
-    xs, ys = np.array([-0.5, nx / 2, nx]), np.array([-0.5, ny / 2, ny])
-    xs, ys = (v.ravel() for v in np.meshgrid(xs, ys))
-    edge = tile.wcs.pixel_to_world(xs, ys)
-    if not isinstance(edge, SkyCoord):
-        return np.arange(len(sky))
-    centre = edge[4]
-    radius = 1.1 * centre.separation(edge).max() + 10 * u.arcsec
-    if not radius < 60 * u.deg:
-        return np.arange(len(sky))
-    return np.flatnonzero(centre.separation(sky) < radius)
-
-
 def plan_tasks(placed, tiles, window):
     """
     Order the sources so that each part of a tile is read once.
@@ -196,7 +183,7 @@ def plan_tasks(placed, tiles, window):
     Parameters
     ----------
     placed : `Placed`
-    tiles : list of `~galmorph.scale.OpenTile` or None
+    tiles : `~galmorph.scale.footprints.Footprints`
     window : int
         Side of the first window around a source.
 
@@ -205,10 +192,10 @@ def plan_tasks(placed, tiles, window):
     tasks : list of `Task`
     """
     tasks = []
-    for number, tile in enumerate(tiles):
+    for number in np.unique(placed.tile[placed.tile >= 0]).tolist():
         rows = np.flatnonzero(placed.tile == number)
         patches, n, area = [], 0, 0
-        for patch, size in _patches(rows, placed.x, placed.y, tile, window):
+        for patch, size in _patches(rows, placed.x, placed.y, tiles[number], window):
             if patches and (
                 n + len(patch.rows) > TASK_ROWS or area + size > 4 * PATCH_SIDE**2
             ):
@@ -223,8 +210,6 @@ def plan_tasks(placed, tiles, window):
 
 def _patches(rows, x, y, tile, window):
     """Patches of a tile, and how many pixels are read for each."""
-    if not rows.size:
-        return
     ny, nx = tile.shape[:2]
     height = width = PATCH_SIDE
     if tile.in_strips:
