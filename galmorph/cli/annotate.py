@@ -3,6 +3,7 @@
 ``galmorph annotate``: a catalogue and its images -> the catalogue with fractions.
 """
 
+import glob
 import os
 from pathlib import Path
 
@@ -93,7 +94,9 @@ def _is_long(args):
     (image,) = args.tiles
     if not image.lower().endswith((".fits", ".fit", ".gz", ".fz")):
         return "://" not in image  # a table of tiles, or a pattern
-    return os.path.exists(image) and os.path.getsize(image) > LARGE
+    if not os.path.exists(image):
+        return glob.has_magic(image) and "://" not in image
+    return os.path.getsize(image) > LARGE
 
 
 def run(args):
