@@ -6,6 +6,7 @@ failures, batches put together again.
 
 import contextlib
 import itertools
+import math
 import sys
 import time
 from collections.abc import Iterable, Sized
@@ -22,12 +23,17 @@ __all__ = [
     "length",
     "list_failures",
     "pair_up",
+    "predict_usable",
     "progress_line",
+    "stamps_in_batches",
     "to_pixels",
 ]
 
 # reasons kept in the meta of a table; beyond that the flags alone tell
 MOST_FAILURES = 1000
+
+# pixels that are held at a time (float32: 256 MiB), however large the images
+MOST_PIXELS = 1 << 26
 
 
 def is_one_image(images):
@@ -122,6 +128,36 @@ def join_tables(tables):
         )
         joined[name].info.description = like.info.description
     return joined
+
+
+def predict_usable(classifier, stamps):
+    """What the model says of stamps, NaN where there is nothing to classify."""
+    n, n_outputs = len(stamps), classifier.scheme.n_outputs
+    found = [
+        np.full(shape, np.nan, np.float32)
+        for shape in ((n, n_outputs), (n, n_outputs), n)
+    ]
+    usable = stamps.usable
+    if usable.any():
+        predicted = classifier.predictor.predict(stamps.data[usable])
+        for values, new in zip(found, predicted, strict=True):
+            values[usable] = new
+    return found
+
+
+def stamps_in_batches(cutouts, preprocessor, batch_size):
+    """Stamps, of no more images at a time than memory is meant to hold."""
+    batch, held, last, empty = [], 0, None, True
+    for cutout in cutouts:
+        batch.append(cutout)
+        image = cutout.data if cutout.parent is None else cutout.parent
+        held += 0 if image is last else math.prod(image.shape)
+        last = image
+        if len(batch) >= batch_size or held >= MOST_PIXELS:
+            yield preprocessor(batch)
+            batch, held, empty = [], 0, False
+    if batch or empty:
+        yield preprocessor(batch)
 
 
 @contextlib.contextmanager

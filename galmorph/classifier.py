@@ -7,7 +7,7 @@ and holds no algorithm of its own. They are imported at first use, TensorFlow
 at the first prediction.
 """
 
-import math
+import os
 
 import numpy as np
 
@@ -20,16 +20,15 @@ from galmorph._plumbing import (
     length,
     list_failures,
     pair_up,
+    predict_usable,
     progress_line,
+    stamps_in_batches,
     to_pixels,
 )
 from galmorph.core import ConfigurationError, ImageError, conf
 from galmorph.core.exceptions import reason
 
 __all__ = ["MorphologyClassifier"]
-
-# pixels that are held at a time (float32: 256 MiB), however large the images
-MOST_PIXELS = 1 << 26
 
 
 class MorphologyClassifier:
@@ -251,6 +250,7 @@ class MorphologyClassifier:
         segmentation=None,
         pixel_scale=None,
         overwrite=False,
+        n_workers=None,
         progress=False,
     ):
         """
@@ -260,13 +260,14 @@ class MorphologyClassifier:
         ----------
         catalog : `~astropy.table.Table`
             The catalogue. It is not changed.
-        image : image
-            The mosaic: anything that `classify` takes as one image.
+        image : image, or tiles
+            The mosaic: anything that `classify` takes as one image, or its tiles,
+            see `~galmorph.scale.find_tiles`. Of files windows are read.
         position : optional
-            Where the sources are: the name of a column of
-            `~astropy.coordinates.SkyCoord`, a pair of names, a SkyCoord, or a
-            pair of arrays of pixels counted from 0. By default columns are
-            found by their usual names, sky positions first.
+            Where the sources are, see `~galmorph.tables.pixel_positions`: names of
+            columns, a `~astropy.coordinates.SkyCoord`, or a pair of arrays of
+            pixels counted from 0. By default columns are found by their usual
+            names, sky positions first.
         segmentation : array_like of int, optional
             Segmentation map of the image, 0 is sky; by default each stamp is
             segmented on its own.
@@ -277,6 +278,8 @@ class MorphologyClassifier:
             Whether to replace columns of the same names. Without it, fractions
             that are there already are an error, and measured columns of the
             catalogue (``x_centroid``, ``snr``...) stay as they are.
+        n_workers : int, optional
+            Of images in files: number of processes, see `~galmorph.scale.annotate`.
         progress : bool, optional
             Whether to show progress on standard error.
 
@@ -293,8 +296,22 @@ class MorphologyClassifier:
         CatalogError
             If no positions are found, or if columns would be replaced.
         """
+        from galmorph.scale import Tile, find_tiles
+        from galmorph.scale.annotating import annotated
         from galmorph.tables import annotate_table, pixel_positions, without_clashes
 
+        if isinstance(image, (str, os.PathLike, list, tuple, Tile)):
+            given = {"pixel_scale": pixel_scale, "segmentation": segmentation}
+            return annotated(
+                catalog,
+                find_tiles(image, **given),
+                classifier=self,
+                position=position,
+                n_workers=n_workers,
+                batch_size=self._batch_size,
+                overwrite_columns=overwrite,
+                progress=progress,
+            )
         image = self._read(image, pixel_scale)
         x, y = pixel_positions(catalog, image.wcs, position)
         cutouts = self._preprocessor.cutouts(image, x, y, segmentation=segmentation)
@@ -379,7 +396,7 @@ class MorphologyClassifier:
         else:
             cutouts = self._cutouts_of_many(images, positions, pixel_scale, {})
         parts, failures = [], {}
-        for part in self._batches(cutouts):
+        for part in stamps_in_batches(cutouts, self._preprocessor, self._batch_size):
             first = sum(map(len, parts))
             failures |= {first + row: why for row, why in part.failures.items()}
             parts.append(part)
@@ -422,20 +439,6 @@ class MorphologyClassifier:
                 cutout = failed_cutout(self._bands)
             yield cutout
 
-    def _batches(self, cutouts):
-        """Stamps, of no more images at a time than memory is meant to hold."""
-        batch, held, last, empty = [], 0, None, True
-        for cutout in cutouts:
-            batch.append(cutout)
-            image = cutout.data if cutout.parent is None else cutout.parent
-            held += 0 if image is last else math.prod(image.shape)
-            last = image
-            if len(batch) >= self._batch_size or held >= MOST_PIXELS:
-                yield self._preprocessor(batch)
-                batch, held, empty = [], 0, False
-        if batch or empty:
-            yield self._preprocessor(batch)
-
     @property
     def settings(self):
         """What the results depend on beside the model, a dict."""
@@ -452,27 +455,15 @@ class MorphologyClassifier:
             )
         return self._predictor
 
-    def _predict(self, stamps):
-        """What the model says of stamps, NaN where there is nothing to classify."""
-        n = len(stamps)
-        found = [
-            np.full(shape, np.nan, np.float32)
-            for shape in ((n, self.scheme.n_outputs), (n, self.scheme.n_outputs), n)
-        ]
-        usable = stamps.usable
-        if usable.any():
-            predicted = self.predictor.predict(stamps.data[usable])
-            for values, new in zip(found, predicted, strict=True):
-                values[usable] = new
-        return found
-
     def _classify(self, cutouts, failures, *, ids=None, total=None, progress=False):
         from galmorph.tables import result_table
 
         predictions, flags, measurements, done = [], [], [], 0
         with progress_line(progress, total) as advance:
-            for stamps in self._batches(cutouts):
-                predictions.append(self._predict(stamps))
+            for stamps in stamps_in_batches(
+                cutouts, self._preprocessor, self._batch_size
+            ):
+                predictions.append(predict_usable(self, stamps))
                 for row, why in stamps.failures.items():
                     failures.setdefault(done + row, " ".join(why.split()))
                 flags.append(stamps.flags)

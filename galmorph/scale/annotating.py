@@ -3,6 +3,7 @@
 Catalogues and mosaics of any size -> the catalogue with morphologies.
 """
 
+import contextlib
 import tempfile
 import time
 from pathlib import Path
@@ -16,7 +17,7 @@ from galmorph.scale.manifest import describe_run, part_of_position
 from galmorph.scale.plan import Placed, place_sources, plan_tasks
 from galmorph.scale.prediction import Collector, not_placed
 from galmorph.scale.resources import choose_workers
-from galmorph.scale.shards import RunFolder
+from galmorph.scale.shards import Memory, RunFolder
 from galmorph.scale.summary import ProgressLine, Summary
 from galmorph.scale.tiles import find_tiles
 from galmorph.scale.workers import stamps_of_tasks
@@ -29,7 +30,7 @@ from galmorph.tables import (
 )
 from galmorph.tables.io import SUFFIXES
 
-__all__ = ["Run", "annotate"]
+__all__ = ["Run", "annotate", "annotated"]
 
 CHUNK_ROWS = 1 << 18
 """Rows of the catalogue that are held, and ordered on the sky, at a time."""
@@ -121,21 +122,13 @@ def annotate(
     """
     start = time.monotonic()
     out = Path(out)
-    batch_size = conf.batch_size if batch_size is None else batch_size
-    if not batch_size >= 1:
-        raise ConfigurationError(
-            f"batch_size: found {batch_size!r}; it must be 1 or more"
-        )
     in_shards = not out.name.lower().endswith(tuple(SUFFIXES))
     tiles = find_tiles(tiles)
     catalog = LongTable(catalog)
-    n_workers = choose_workers(
-        n_workers, memory_limit, len(catalog), any(tile.in_memory for tile in tiles)
-    )
     folder = RunFolder(
         out if in_shards else out.with_name(f"{out.name}.parts"),
         describe_run(
-            catalog,
+            catalog.path or catalog.table,
             tiles,
             classifier,
             position=position,
@@ -150,37 +143,108 @@ def annotate(
         raise CatalogError(
             f"out: {str(out)!r} is there already; give another name or overwrite=True"
         )
+    with _begun(
+        catalog,
+        tiles,
+        classifier,
+        memory_limit,
+        progress,
+        position=position,
+        n_workers=n_workers,
+        batch_size=batch_size,
+        overwrite_columns=overwrite_columns,
+    ) as run:
+        summary = run.summary
+        with folder as store:
+            for number, chunk in enumerate(catalog.chunks(CHUNK_ROWS)):
+                run.shard(number, chunk, store, joined=in_shards)
+            if not in_shards:
+                began = time.process_time()
+                write_chunks(run.joined(store), out, overwrite=True)
+                summary.spend("writing", time.process_time() - began)
+                store.dissolve()
+    summary.path, summary.seconds = out, time.monotonic() - start
+    return summary
+
+
+def annotated(
+    catalog,
+    tiles,
+    *,
+    classifier,
+    position=None,
+    n_workers=None,
+    batch_size=None,
+    memory_limit=None,
+    overwrite_columns=False,
+    progress=False,
+):
+    """
+    The same with the table in memory, for a catalogue that has room there.
+
+    Parameters
+    ----------
+    catalog, tiles, classifier, position, n_workers, batch_size, memory_limit
+        As for `annotate`.
+    overwrite_columns, progress
+        As for `annotate`.
+
+    Returns
+    -------
+    table : `~astropy.table.QTable`
+    """
+    catalog = LongTable(catalog)
+    with _begun(
+        catalog,
+        find_tiles(tiles),
+        classifier,
+        memory_limit,
+        progress,
+        position=position,
+        n_workers=n_workers,
+        batch_size=batch_size,
+        overwrite_columns=overwrite_columns,
+    ) as run:
+        store = Memory()
+        for number, chunk in enumerate(catalog.chunks(CHUNK_ROWS)):
+            run.shard(number, chunk, store, joined=False)
+        tables = list(run.joined(store))
+    meta = tables[0].meta
+    table = vstack(tables, "exact", metadata_conflicts="silent")
+    table.meta = meta
+    return table
+
+
+@contextlib.contextmanager
+def _begun(
+    catalog, tiles, classifier, memory_limit, progress, *, n_workers, batch_size, **rest
+):
+    """A run, with the files and the line of progress that it needs."""
+    batch_size = conf.batch_size if batch_size is None else batch_size
+    if not batch_size >= 1:
+        raise ConfigurationError(
+            f"batch_size: found {batch_size!r}; it must be 1 or more"
+        )
+    in_memory = any(tile.in_memory for tile in tiles)
+    n_workers = choose_workers(n_workers, memory_limit, len(catalog), in_memory)
     with (
         tempfile.TemporaryDirectory(prefix="galmorph-") as temporary,
-        folder as store,
         ProgressLine(progress, len(catalog)) as line,
     ):
         stored = on_disk(tiles, temporary, n_workers > 0)
         # an image in memory has its WCS there
         pairs = zip(tiles, stored, strict=True)
         opened = [tile if tile.in_memory else copy for tile, copy in pairs]
-        run = Run(
+        yield Run(
             catalog,
             stored,
             Footprints(opened, classifier.bands),
             classifier,
-            position=position,
             n_workers=n_workers,
             batch_size=batch_size,
-            overwrite_columns=overwrite_columns,
             line=line,
+            **rest,
         )
-        summary = run.summary
-        for number, chunk in enumerate(catalog.chunks(CHUNK_ROWS)):
-            run.shard(number, chunk, store, joined=in_shards)
-        if not in_shards:
-            began = time.process_time()
-            write_chunks(run.joined(store), out, overwrite=True)
-            summary.spend("writing", time.process_time() - began)
-            store.dissolve()
-    summary.path, summary.n_workers = out, n_workers
-    summary.seconds = time.monotonic() - start
-    return summary
 
 
 class Run:
@@ -211,7 +275,7 @@ class Run:
         overwrite_columns,
         line,
     ):
-        self.summary = Summary()
+        self.summary = Summary(n_workers=n_workers)
         self._catalog, self._tiles, self._classifier = catalog, tiles, classifier
         self._position, self._n_workers = position, n_workers
         self._overwrite, self._line = overwrite_columns, line
@@ -229,7 +293,7 @@ class Run:
         ----------
         number : int
         chunk : `~astropy.table.Table`
-        store : `~galmorph.scale.shards.RunFolder`
+        store : `~galmorph.scale.shards.RunFolder` or `~galmorph.scale.shards.Memory`
         joined : bool
             Whether the columns of the catalogue are stored, too.
         """
@@ -332,7 +396,7 @@ class Run:
 
         Parameters
         ----------
-        store : `~galmorph.scale.shards.RunFolder`
+        store : `~galmorph.scale.shards.RunFolder` or `~galmorph.scale.shards.Memory`
 
         Yields
         ------

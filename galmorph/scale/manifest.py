@@ -22,7 +22,8 @@ def describe_run(catalog, tiles, classifier, *, position, **settings):
 
     Parameters
     ----------
-    catalog : `~galmorph.tables.LongTable`
+    catalog : `~astropy.table.Table`, path-like, list of path-like or str
+        The catalogue, its files, or what tells it from others.
     tiles : list of `~galmorph.scale.Tile`
     classifier : `~galmorph.classifier.MorphologyClassifier`
     position : optional
@@ -36,7 +37,7 @@ def describe_run(catalog, tiles, classifier, *, position, **settings):
         Plain data for JSON.
     """
     return {
-        "catalog": _known(catalog.path or catalog.table),
+        "catalog": _known(catalog),
         "tiles": [_describe_tile(tile) for tile in tiles],
         "model": {**classifier.provenance, **classifier.settings},
         "position": _known(position),
@@ -62,6 +63,10 @@ def _known(value):
         return _file(value)
     if isinstance(value, (list, tuple)) and all(isinstance(v, str) for v in value):
         return list(value)
+    if isinstance(value, (list, tuple)) and all(
+        isinstance(v, os.PathLike) for v in value
+    ):
+        return [_file(v) for v in value]
     digest = hashlib.sha256()
     for array in _arrays(value):
         digest.update(repr((array.shape, array.dtype.str)).encode())

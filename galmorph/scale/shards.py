@@ -13,7 +13,7 @@ from pathlib import Path
 from galmorph.core import ConfigurationError, MissingDependencyError, import_optional
 from galmorph.tables import read_table, write_table
 
-__all__ = ["RunFolder", "shard_suffix"]
+__all__ = ["Memory", "RunFolder", "shard_suffix"]
 
 MANIFEST = "manifest.json"
 _LOCK = ".lock"
@@ -186,6 +186,43 @@ class RunFolder:
         self._empty()
         self._unlock()
         shutil.rmtree(self.path)
+
+
+class Memory:
+    """
+    What stands for the folder of a run whose results stay in memory.
+
+    Examples
+    --------
+    >>> from galmorph.scale.shards import Memory
+    >>> store = Memory()
+    >>> store.write("part-0", "a table")
+    >>> store.has("part-0"), store.has("part-1")
+    (True, False)
+    """
+
+    def __init__(self):
+        self._tables = {}
+
+    def has(self, name):
+        """Whether a shard is there."""
+        return name in self._tables
+
+    def names(self, prefix):
+        """Names of the shards that begin so."""
+        return [name for name in self._tables if name.startswith(prefix)]
+
+    def write(self, name, table):
+        """Keep a shard."""
+        self._tables[name] = table
+
+    def read(self, name):
+        """Give a shard."""
+        return self._tables[name]
+
+    def remove(self, name):
+        """Forget a shard."""
+        del self._tables[name]
 
 
 def _write(path, text):

@@ -20,12 +20,12 @@ ALLOWED = {
     "models": {"core"},
     "tables": {"core"},
     "_plumbing": ROADS,
-    "classifier": ROADS | {"_plumbing"},
+    "scale": ROADS,
+    "classifier": ROADS | {"_plumbing", "scale"},
     "simulation": ROADS,
     "evaluation": ROADS | {"visualization"},
     "visualization": ROADS,
     "training": ROADS | {"simulation", "evaluation", "visualization"},
-    "scale": ROADS | {"_plumbing", "classifier"},
     "cli": ROADS
     | {
         "classifier",

@@ -12,7 +12,7 @@ from astropy.io import fits
 from astropy.nddata import CCDData, Cutout2D, NDData
 from astropy.table import QTable, Table
 
-from galmorph import MorphologyClassifier, __version__, detect_sources
+from galmorph import MorphologyClassifier, __version__, _plumbing, detect_sources
 from galmorph.core import (
     CANDELS,
     CatalogError,
@@ -122,10 +122,9 @@ def test_rows_come_in_the_order_of_the_images_whatever_the_batches(bundle_path):
 def test_a_generator_is_consumed_in_batches(bundle_path, monkeypatch):
     classifier = MorphologyClassifier.from_file(bundle_path, batch_size=3)
     log = []
-    predict = MorphologyClassifier._predict
+    predict = _plumbing.predict_usable
     monkeypatch.setattr(
-        MorphologyClassifier,
-        "_predict",
+        "galmorph.classifier.predict_usable",
         lambda self, stamps: (
             log.append(("predicted", len(stamps.flags))) or predict(self, stamps)
         ),
@@ -142,7 +141,7 @@ def test_a_generator_is_consumed_in_batches(bundle_path, monkeypatch):
 
 
 def test_large_images_are_not_held_by_the_batch(classifier, monkeypatch):
-    monkeypatch.setattr("galmorph.classifier.MOST_PIXELS", 2 * 80 * 80)
+    monkeypatch.setattr("galmorph._plumbing.MOST_PIXELS", 2 * 80 * 80)
     read, most = [], []
 
     def images():
@@ -150,10 +149,9 @@ def test_large_images_are_not_held_by_the_batch(classifier, monkeypatch):
             read.append(seed)
             yield galaxy_image(seed=seed)
 
-    predict = MorphologyClassifier._predict
+    predict = _plumbing.predict_usable
     monkeypatch.setattr(
-        MorphologyClassifier,
-        "_predict",
+        "galmorph.classifier.predict_usable",
         lambda self, stamps: most.append(len(stamps.flags)) or predict(self, stamps),
     )
     classifier.classify(images())

@@ -308,3 +308,19 @@ def test_progress_tells_the_rate_and_what_is_left(
     annotate(catalog, tile, out, overwrite=True, progress=True, **options)
     line = capsys.readouterr().err.split("\r")[-1]
     assert "classified 84 of 84 (100%)" in line and "/s, 0 s left" in line
+
+
+def test_the_classifier_reads_windows_of_files(
+    tile, files, catalog, classifier, expected, monkeypatch
+):
+    monkeypatch.setattr("galmorph.scale.annotating.CHUNK_ROWS", 50)
+    table = classifier.annotate(catalog, tile, n_workers=1)
+    assert_same(table, expected, ROUNDING)
+    assert table.meta["galmorph"] == expected.meta["galmorph"]
+    table = classifier.annotate(catalog, tiled(files))
+    assert set(table["tile"]) > {""}
+    path = str(files / "mosaic_sci.fits")
+    without_noise = classifier.annotate(catalog[:9], path)
+    with open_tile(path) as opened:
+        image = opened.read()
+    assert_same(without_noise, classifier.annotate(catalog[:9], image), ROUNDING)
