@@ -48,6 +48,8 @@ class MorphologyClassifier:
         default what the model says.
     device : str, optional
         Device of the network, e.g. ``'cpu:0'``; by default the backend's choice.
+    precision : {'float32', 'mixed'}, optional
+        ``'mixed'`` is faster on many devices, see `~galmorph.models.Predictor`.
 
     Raises
     ------
@@ -58,8 +60,8 @@ class MorphologyClassifier:
     BundleError
         If it is not a valid model bundle.
     ConfigurationError
-        If ``batch_size`` or ``views`` is out of its range; for ``views`` and
-        ``device`` at the first prediction.
+        If ``batch_size`` or ``views`` is out of its range; for ``views``,
+        ``device`` and ``precision`` at the first prediction.
 
     Examples
     --------
@@ -68,7 +70,15 @@ class MorphologyClassifier:
     >>> table = classifier.classify(["a.fits", "b.fits"])  # doctest: +SKIP
     """
 
-    def __init__(self, model=None, *, batch_size=None, views=None, device=None):
+    def __init__(
+        self,
+        model=None,
+        *,
+        batch_size=None,
+        views=None,
+        device=None,
+        precision="float32",
+    ):
         from galmorph.images import Preprocessor
         from galmorph.models import ModelBundle, fetch_model, load_bundle
 
@@ -82,8 +92,7 @@ class MorphologyClassifier:
             raise ConfigurationError(
                 f"batch_size: found {batch_size!r}; it must be 1 or more"
             )
-        self._views = views
-        self._device = device
+        self._views, self._device, self._precision = views, device, precision
         self._predictor = None
 
     @classmethod
@@ -96,7 +105,7 @@ class MorphologyClassifier:
         path : path-like
             The bundle's folder or ``.zip`` file.
         **options
-            ``batch_size``, ``views`` and ``device``.
+            ``batch_size``, ``views``, ``device`` and ``precision``.
 
         Returns
         -------
@@ -442,7 +451,7 @@ class MorphologyClassifier:
     @property
     def settings(self):
         """What the results depend on beside the model, a dict."""
-        return {"views": self._views}
+        return {"views": self._views, "precision": self._precision}
 
     @property
     def predictor(self):
@@ -451,7 +460,10 @@ class MorphologyClassifier:
             from galmorph.models import Predictor
 
             self._predictor = Predictor(
-                self._bundle, views=self._views, device=self._device
+                self._bundle,
+                views=self._views,
+                device=self._device,
+                precision=self._precision,
             )
         return self._predictor
 

@@ -58,11 +58,11 @@ class ModelBundle:
     card: str = field(repr=False)
     sha256: str
     scheme: LabelScheme = field(repr=False)
-    _models: list | None = field(default=None, repr=False, compare=False)
+    _models: dict = field(default_factory=dict, repr=False, compare=False)
 
     def __getstate__(self):
         # networks are built anew where the bundle is unpickled
-        return {**self.__dict__, "_models": None}
+        return {**self.__dict__, "_models": {}}
 
     @property
     def name(self):
@@ -101,9 +101,14 @@ class ModelBundle:
             file = self.config["domain"]["file"]
             raise BundleError(f"{self.path}: {file}: {error}") from error
 
-    def models(self):
+    def models(self, precision="float32"):
         """
         The networks with their weights; built once.
+
+        Parameters
+        ----------
+        precision : {'float32', 'mixed_bfloat16'}, optional
+            Of the layers, see `~galmorph.models.build`; weights are float32.
 
         Returns
         -------
@@ -114,12 +119,12 @@ class ModelBundle:
         BundleError
             If the weights do not fit the network, or changed since loading.
         """
-        if self._models is None:
-            self._models = [
-                self._model(number, member)
+        if precision not in self._models:
+            self._models[precision] = [
+                self._model(number, member, precision)
                 for number, member in enumerate(self.config["members"])
             ]
-        return self._models
+        return self._models[precision]
 
     def _read(self, entry):
         content = read_file(self.path, entry["file"])
@@ -129,9 +134,10 @@ class ModelBundle:
             )
         return content
 
-    def _model(self, number, member):
+    def _model(self, number, member, precision):
         content = self._read(member)
-        model = _build(self.config["architecture"], self.scheme, self.path)
+        architecture = self.config["architecture"]
+        model = _build(architecture, self.scheme, self.path, precision)
         model.name = f"{model.name}_{number}"
         try:
             read_weights(content, model)
@@ -140,7 +146,7 @@ class ModelBundle:
         return model
 
 
-def _build(architecture, scheme, where):
+def _build(architecture, scheme, where, precision="float32"):
     from galmorph.models.networks import build
 
     try:
@@ -148,6 +154,7 @@ def _build(architecture, scheme, where):
             architecture["name"],
             input_shape=tuple(architecture["input_shape"]),
             scheme=scheme,
+            precision=precision,
             **architecture["options"],
         )
     except ConfigurationError as error:

@@ -19,6 +19,8 @@ __all__ = ["BATCH", "Prediction", "Predictor"]
 BATCH = 64
 """Most stamps, times views, that a network is given at a time."""
 
+_PRECISIONS = {"float32": "float32", "mixed": "mixed_bfloat16"}
+
 
 class Prediction(NamedTuple):
     """
@@ -60,6 +62,10 @@ class Predictor:
     device : str, optional
         Device in Keras's notation, e.g. ``'cpu:0'`` or ``'gpu:0'``; by default
         the backend's choice.
+    precision : {'float32', 'mixed'}, optional
+        Of the layers but the last: ``'mixed'`` computes in bfloat16, which is
+        faster on GPUs and on processors that know it, and changes fractions by
+        about 0.002 at most.
 
     Attributes
     ----------
@@ -70,7 +76,7 @@ class Predictor:
     ------
     ConfigurationError
         If ``views`` is not 1 to 8, if the stamps are not square and so cannot
-        be turned, or if there is no such device.
+        be turned, or if there is no such precision or device.
     BundleError
         If the weights do not fit the network.
 
@@ -81,7 +87,11 @@ class Predictor:
     >>> fractions, errors, distances = predictor.predict(stamps)  # doctest: +SKIP
     """
 
-    def __init__(self, bundle, *, views=None, device=None):
+    def __init__(self, bundle, *, views=None, device=None, precision="float32"):
+        if precision not in _PRECISIONS:
+            raise ConfigurationError(
+                f"precision: found {precision!r}; choose one of {tuple(_PRECISIONS)}"
+            )
         self._shape = bundle.input_shape
         self._views = bundle.config["views"] if views is None else views
         if self._views not in range(1, MOST_VIEWS + 1):
@@ -103,7 +113,7 @@ class Predictor:
         if device is not None:
             _check_device(device)
         with self._on_device():
-            self._models = bundle.models()
+            self._models = bundle.models(_PRECISIONS[precision])
             self._domain = bundle.domain
             self._check_coordinates(bundle)
             self._function = self._compiled()

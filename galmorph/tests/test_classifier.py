@@ -401,3 +401,15 @@ def test_the_default_model_comes_with_the_package():
     table = classifier.classify(galaxy_image())
     assert np.isfinite(fractions(table)).all()
     assert len(classifier.card) > 100
+
+
+def test_mixed_precision_gives_about_the_same(bundle_path, classifier, mosaic):
+    mixed = MorphologyClassifier.from_file(bundle_path, precision="mixed")
+    table = mixed.classify(mosaic, positions=POSITIONS)
+    assert table["f_disk"].dtype == np.float32
+    expected = classifier.classify(mosaic, positions=POSITIONS)
+    difference = np.abs(fractions(table) - fractions(expected))
+    assert 0 < difference.max() < 0.02
+    unknown = MorphologyClassifier.from_file(bundle_path, precision="half")
+    with pytest.raises(ConfigurationError, match="precision: found 'half'"):
+        unknown.classify(mosaic)
