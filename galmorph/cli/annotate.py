@@ -88,7 +88,7 @@ def _columns(args):
 
 def _is_long(args):
     """Whether the work is done tile by tile, in processes, and can be resumed."""
-    wanted = (args.workers, args.memory_limit, args.shards)
+    wanted = (args.workers, args.memory_limit, args.shards, args.dask)
     if len(args.tiles) > 1 or any(each is not None for each in wanted):
         return True
     (image,) = args.tiles
@@ -106,6 +106,11 @@ def run(args):
     Parameters
     ----------
     args : `argparse.Namespace`
+
+    Returns
+    -------
+    code : int or None
+        1 where partitions could not be done.
     """
     kind, names = _columns(args)
     position = None
@@ -113,9 +118,8 @@ def run(args):
         keys = ("x", "y") if kind == "pixels" else ("ra", "dec")
         position = dict(zip(keys, names, strict=True))
     if _is_long(args):
-        _run_long(args, position)
-    else:
-        _run_short(args, position)
+        return _run_long(args, position)
+    return _run_short(args, position)
 
 
 def _run_short(args, position):
@@ -138,7 +142,7 @@ def _run_short(args, position):
 
 
 def _run_long(args, position):
-    from galmorph.scale import annotate, find_tiles
+    from galmorph.scale import annotate, annotate_partitions, find_tiles
 
     outputs = [*args.output, *([args.shards] if args.shards is not None else [])]
     if len(outputs) != 1:
@@ -160,16 +164,24 @@ def _run_long(args, position):
             f"--{next(iter(own))}: for several tiles name these files in a table of"
             " tiles"
         )
+    if args.dask is None:
+        own = {"n_workers": args.workers, "memory_limit": args.memory_limit}
+    elif args.shards is None or args.workers is not None or args.memory_limit:
+        raise UsageError(
+            "--dask needs --shards FOLDER; its workers have their number and memory"
+            " from those who start them"
+        )
+    else:
+        annotate, own = annotate_partitions, {"client": args.dask}
     summary = annotate(
         args.catalog,
         tiles,
         outputs[0],
         classifier=load_classifier(args.model),
         position=position,
-        n_workers=args.workers,
-        memory_limit=args.memory_limit,
+        **own,
         overwrite=args.overwrite,
         overwrite_columns=args.overwrite_columns,
         progress=on_terminal(),
     )
-    finish_run(summary)
+    return finish_run(summary)

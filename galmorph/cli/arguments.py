@@ -186,7 +186,7 @@ def add_image_arguments(parser):
 
 def add_scale_arguments(parser):
     """
-    Add ``--workers``, ``--memory-limit`` and ``--shards``.
+    Add ``--workers``, ``--memory-limit``, ``--shards`` and ``--dask``.
 
     Parameters
     ----------
@@ -214,6 +214,12 @@ def add_scale_arguments(parser):
         type=Path,
         metavar="FOLDER",
         help="write many tables, in the order of the catalogue, instead of -o",
+    )
+    group.add_argument(
+        "--dask",
+        metavar="SCHEDULER",
+        help="address of a Dask cluster, e.g. tcp://127.0.0.1:8786, that annotates the"
+        " Parquet files of CATALOG, a folder or pattern; needs --shards",
     )
 
 

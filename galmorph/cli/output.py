@@ -141,13 +141,22 @@ def finish_run(summary):
     Parameters
     ----------
     summary : `~galmorph.scale.Summary`
+
+    Returns
+    -------
+    code : int
+        1 where partitions could not be done, else 0.
     """
     print(summary)
     for failure in summary.failures[:MOST_ROWS]:
-        print(f"galmorph: row {failure['row']}: {failure['reason']}", file=sys.stderr)
+        where = f"row {failure['row']}"
+        if "partition" in failure:
+            where = f"{failure['partition']}, {where}"
+        print(f"galmorph: {where}: {failure['reason']}", file=sys.stderr)
     if len(summary.failures) > MOST_ROWS:
         print("galmorph: more are listed in the table's meta", file=sys.stderr)
     print(f"written: {summary.path}", file=sys.stderr)
+    return 1 if summary.bad_partitions else 0
 
 
 def print_table(table, formats=None):

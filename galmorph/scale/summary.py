@@ -37,6 +37,8 @@ class Summary:
         ``row`` and ``reason`` of rows that failed; the first thousand.
     bad_tiles : dict
         Reasons why tiles could not be used, by their names.
+    bad_partitions : dict
+        Reasons why partitions could not be done, by their names.
     n_workers : int
         Number of processes that made stamps, beside the main one.
     seconds : float
@@ -59,6 +61,7 @@ class Summary:
     flags: dict = field(default_factory=dict)
     failures: list = field(default_factory=list)
     bad_tiles: dict = field(default_factory=dict)
+    bad_partitions: dict = field(default_factory=dict)
     n_workers: int = 0
     seconds: float = 0.0
     stages: dict = field(default_factory=dict)
@@ -92,6 +95,26 @@ class Summary:
         """
         self.stages[stage] = self.stages.get(stage, 0.0) + seconds
 
+    def add(self, other, partition):
+        """
+        Add what was done with a partition.
+
+        Parameters
+        ----------
+        other : `Summary`
+        partition : str
+            Its name, since its failures have its own numbers of rows.
+        """
+        self.rows += other.rows
+        self.classified += other.classified
+        self.resumed += other.resumed
+        for flag, number in other.flags.items():
+            self.flags[flag] = self.flags.get(flag, 0) + number
+        for stage, seconds in other.stages.items():
+            self.spend(stage, seconds)
+        self.failures += [{"partition": partition, **each} for each in other.failures]
+        self.bad_tiles |= other.bad_tiles
+
     @property
     def rates(self):
         """Galaxies per second of processor time, by stage."""
@@ -109,6 +132,8 @@ class Summary:
             lines.append("flags: " + ", ".join(f"{n} {k:,}" for n, k in counts))
         for name, why in self.bad_tiles.items():
             lines.append(f"tile {name} was not used: {why}")
+        for name, why in self.bad_partitions.items():
+            lines.append(f"partition {name} was not done: {why}")
         done = self.rows - self.resumed
         if done and self.seconds:
             processes = f"{self.n_workers} processes" if self.n_workers else "1 process"
@@ -134,10 +159,12 @@ class ProgressLine:
         that are done and of all.
     total : int
         Number of rows.
+    of : str, optional
+        What is counted instead of rows.
     """
 
-    def __init__(self, wanted, total):
-        self._wanted, self._total = wanted, total
+    def __init__(self, wanted, total, of=""):
+        self._wanted, self._total, self._of = wanted, total, of and f" {of}"
         self._done = self._counted = 0
         self._start, self._shown, self._width = None, 0.0, 0
 
@@ -167,11 +194,12 @@ class ProgressLine:
 
     def _show(self, seconds):
         share = self._done / max(self._total, 1)
-        line = f"classified {self._done:,} of {self._total:,} ({share:.0%})"
+        line = f"classified {self._done:,} of {self._total:,}{self._of} ({share:.0%})"
         if self._counted and seconds > 0:
             rate = self._counted / seconds
             left = _duration((self._total - self._done) / rate)
-            line += f", {rate:,.0f}/s, {left} left"
+            digits = ",.0f" if rate >= 10 else ".2g"
+            line += f", {rate:{digits}}/s, {left} left"
         self._width = max(self._width, len(line))
         print(f"\r{line.ljust(self._width)}", end="", file=sys.stderr, flush=True)
 
