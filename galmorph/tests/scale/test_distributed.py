@@ -8,7 +8,8 @@ import signal
 
 import numpy as np
 import pytest
-from astropy.table import vstack
+from astropy.io import fits
+from astropy.table import QTable, vstack
 
 from galmorph.cli import main
 from galmorph.core import CatalogError, ConfigurationError
@@ -264,31 +265,38 @@ def test_dataframes(folder, tiles, classifier, expected, client, tmp_path):
     assert again.resumed == 84
 
 
-def test_lsdb(folder, tiles, classifier, expected, client, tmp_path):
+@pytest.mark.filterwarnings("ignore")  # LSDB's own
+def test_lsdb(mosaic, classifier, client, tmp_path):
     lsdb = pytest.importorskip("lsdb", reason="LSDB is not installed")
-    frame = pd.concat(
-        [read_table(path).to_pandas() for path in partition_files(folder)]
-    )
-    frame = frame[np.isfinite(frame["ra"])]
+    image, places = mosaic
+    wcs = image.wcs.deepcopy()
+    wcs.wcs.cdelt *= 20  # larger than a HEALPix pixel
+    fits.PrimaryHDU(image.data, wcs.to_header()).writeto(tmp_path / "wide.fits")
+    sky = wcs.pixel_to_world(*places.T)
+    catalog = QTable({"name": [f"galaxy {i}" for i in range(len(places))]})
+    catalog["ra"], catalog["dec"] = sky.ra.deg, sky.dec.deg
+    options = {"classifier": classifier, "client": client}
+    tile = tmp_path / "wide.fits"
+    annotate(catalog, tile, tmp_path / "one.parquet", classifier=classifier)
+    one = read_table(tmp_path / "one.parquet")
+    expected = {name: row for row, name in enumerate(one["name"])}
+
     lsdb.from_dataframe(
-        frame, catalog_name="made", partition_rows=30, highest_order=11
+        catalog.to_pandas(), catalog_name="made", partition_rows=20, highest_order=10
     ).write_catalog(tmp_path / "made")
     catalog = lsdb.open_catalog(tmp_path / "made")
     assert catalog.npartitions > 3
-    options = {"classifier": classifier, "client": client}
-    annotator = FrameAnnotator(tiles, **options)
+    annotator = FrameAnnotator(tile, **options)
     catalog.map_partitions(annotator).write_catalog(tmp_path / "annotated")
     annotated = lsdb.open_catalog(tmp_path / "annotated", columns="all").compute()
-    summary = annotate_partitions(catalog, tiles, tmp_path / "a", **options)
-    annotate_partitions(tmp_path / "made", tiles, tmp_path / "b", **options)
-    assert summary.rows == len(annotated) == 83
-    wanted = {row["name"]: row for row in expected}
-    tables = [results(tmp_path / "a"), results(tmp_path / "b")]
-    for name in ("f_disk", "f_disk_err", "snr", "morph_flags", "tile"):
-        want = {key: row[name] for key, row in wanted.items()}
-        for found in (annotated, *tables):
-            for key, value in zip(found["name"], found[name], strict=True):
-                np.testing.assert_equal(value, want[key])
+    annotate_partitions(catalog, tile, tmp_path / "a", **options)
+    annotate_partitions(tmp_path / "made", tile, tmp_path / "b", **options)
+    for table in (annotated, results(tmp_path / "a"), results(tmp_path / "b")):
+        assert sorted(table["name"]) == sorted(one["name"])
+        order = [expected[name] for name in table["name"]]
+        for name in ("f_disk", "f_disk_err", "snr", "morph_flags", "morph_class"):
+            found, wanted = np.asarray(table[name]), np.asarray(one[name][order])
+            np.testing.assert_array_equal(found.astype(wanted.dtype), wanted, name)
 
 
 def test_the_command_line(folder, files, bundle, expected, cluster, tmp_path, capsys):
