@@ -7,6 +7,7 @@ from astropy.table import Table
 from galmorph.core import CatalogError, ConfigurationError, ImageError, decode_flags
 from galmorph.scale import Tile, annotate, find_tiles, open_tile
 from galmorph.tables import read_table, write_table
+from galmorph.tests.scale.server import served
 
 ROUNDING = 1e-6  # of the network, where a row stands elsewhere in a batch
 
@@ -324,3 +325,17 @@ def test_the_classifier_reads_windows_of_files(
     with open_tile(path) as opened:
         image = opened.read()
     assert_same(without_noise, classifier.annotate(catalog[:9], image), ROUNDING)
+
+
+def test_a_mosaic_on_a_web_server_gives_the_same(
+    files, catalog, classifier, expected, tmp_path
+):
+    pytest.importorskip("aiohttp")
+    with served(files) as server:
+        paths = {
+            kind: f"{server.address}/mosaic_{kind}.fits"
+            for kind in ("sci", "rms", "mask")
+        }
+        out = tmp_path / "out.ecsv"
+        table = run(catalog, Tile(**paths), out, classifier, n_workers=1)
+    assert_same(table, expected, ROUNDING)
