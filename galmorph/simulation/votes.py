@@ -49,7 +49,7 @@ class Calibration:
 
 TERMS = (
     "bulge", "disk", "compact", "smooth", "flat", "disturbed", "structure",
-    "hidden", "spoilt", "star", "saturation",
+    "hidden", "spoilt", "star", "saturation", "small",
 )  # fmt: skip
 """
 What can be seen, as `visible_terms` gives it.
@@ -57,76 +57,81 @@ What can be seen, as `visible_terms` gives it.
 Bulge fraction; whether there is a disk to be seen around the bulge; how little is
 resolved; how far it looks like a smooth round blob; flatness; asymmetry and
 structure above the noise; what the noise hides; an artifact, a blend or too little
-signal; a star; saturation.
+signal; a star; saturation; a round blob little wider than the PSF.
 """
 
 CALIBRATION = Calibration(
-    intercept=(-1.243, 0.037, -2.400, -4.470, -5.686),
+    intercept=(-0.174, 0.132, -2.393, -4.298, -5.671),
     weights=(
         (
-            2.673,
-            -0.400,
-            0.050,
-            0.050,
-            -0.845,
-            -2.464,
-            -0.200,
-            -1.240,
-            -3.722,
-            -1.200,
-            -0.898,
+            1.250,
+            -0.100,
+            -0.050,
+            -0.050,
+            -2.177,
+            -2.521,
+            -1.923,
+            -0.933,
+            -3.838,
+            -1.829,
+            -0.913,
+            0.400,
         ),
         (
             -0.400,
-            2.093,
-            -2.347,
-            0.009,
-            1.589,
-            -3.532,
-            0.622,
-            -1.448,
-            -3.414,
-            -3.266,
-            -1.002,
+            1.425,
+            -1.904,
+            -0.100,
+            2.275,
+            -3.771,
+            1.679,
+            -1.189,
+            -3.538,
+            -3.408,
+            -1.006,
+            -0.400,
         ),
         (
-            -0.401,
+            -0.688,
             -0.100,
-            -0.740,
-            0.100,
+            -0.250,
+            0.250,
             -0.100,
-            2.544,
+            2.471,
+            0.150,
+            1.358,
+            -0.831,
+            -2.684,
+            -1.003,
+            -0.150,
+        ),
+        (
+            0.764,
+            -0.276,
+            2.388,
+            0.708,
+            -1.340,
+            -0.680,
+            -0.621,
+            -0.277,
+            -1.445,
+            1.578,
+            -0.575,
+            -0.039,
+        ),
+        (
+            -0.084,
+            -0.249,
+            0.599,
             0.151,
-            1.135,
-            -0.746,
-            -2.600,
-            -1.000,
-        ),
-        (
-            0.830,
-            -0.133,
-            2.391,
-            0.789,
-            -1.233,
-            -0.736,
-            -0.531,
-            -0.332,
-            -1.535,
-            1.429,
-            -0.578,
-        ),
-        (
-            -0.028,
-            -0.178,
-            0.496,
-            0.140,
-            -0.077,
-            0.664,
-            -0.099,
-            2.348,
-            4.114,
-            0.660,
-            1.022,
+            -0.067,
+            0.729,
+            -0.096,
+            2.330,
+            4.127,
+            0.701,
+            1.025,
+            0.010,
         ),
     ),
 )
@@ -173,6 +178,7 @@ def visible_terms(visible):
         np.maximum.reduce([artifact, np.tanh(blend / 2), lost]),
         star,
         saturation,
+        expit((0.15 - size) / 0.12) * (1 - flatness) * (1 - star),
     ]
     return np.stack(terms, axis=-1)
 
@@ -184,7 +190,7 @@ def tick_chances(terms, calibration):
     Parameters
     ----------
     terms : `~numpy.ndarray`
-        The ``TERMS``, shape (..., 11).
+        The ``TERMS``, shape (..., 12).
     calibration : `Calibration`
 
     Returns
