@@ -6,6 +6,7 @@ One partition of a catalogue -> its morphologies, in the process that is asked.
 import os
 import re
 import threading
+import time
 import uuid
 from dataclasses import replace
 from pathlib import Path
@@ -116,7 +117,9 @@ class PartitionAnnotator:
             return _count(path)
         catalog = LongTable(catalog if _is_path(catalog) else _table_of(catalog))
         run, store = self._run(catalog)
+        began = time.process_time()
         write_chunks(run.joined(store), path, overwrite=True)
+        run.summary.spend("writing", time.process_time() - began)
         return run.summary
 
     def frame(self, frame):
