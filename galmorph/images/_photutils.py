@@ -14,9 +14,8 @@ from contextlib import contextmanager
 import numpy as np
 from astropy.utils.exceptions import AstropyWarning
 from photutils import segmentation as _segmentation
-from photutils.background import Background2D
 
-__all__ = ["background_2d", "find_segments", "measure_segments"]
+__all__ = ["measure_segments"]
 
 # names of photutils 3.0, and what photutils 2 calls them where that differs
 _ATTRIBUTES = {
@@ -53,73 +52,16 @@ def _attribute(catalog, name, old_name):
     return getattr(catalog, name if hasattr(type(catalog), name) else old_name)
 
 
-def background_2d(data, box_size, *, filter_size=3, mask=None, exclude_percentile=90.0):
-    """
-    Estimate the background and its noise on a mesh of boxes.
-
-    Parameters
-    ----------
-    data : `~numpy.ndarray`
-        Image of shape (ny, nx).
-    box_size : tuple of int
-        Height and width of a box in pixels.
-    filter_size : int, optional
-        Side, in boxes, of the median filter over the mesh; odd.
-    mask : `~numpy.ndarray` of bool, optional
-        Pixels to leave out: bad ones and sources.
-    exclude_percentile : float, optional
-        Percentage of pixels that may be left out or clipped before a box
-        takes its values from the boxes around.
-
-    Returns
-    -------
-    background, rms : `~numpy.ndarray`
-        Maps of shape (ny, nx), in the units of ``data``.
-
-    Raises
-    ------
-    ValueError
-        If no box has enough pixels.
-    """
-    with _quiet():
-        result = Background2D(
-            data,
-            box_size,
-            mask=mask,
-            filter_size=filter_size,
-            exclude_percentile=exclude_percentile,
-        )
-        return result.background, result.background_rms
-
-
-def find_segments(data, threshold, n_pixels, *, mask=None):
-    """
-    Find connected pixels above a threshold.
-
-    Parameters
-    ----------
-    data : `~numpy.ndarray`
-        Image of shape (ny, nx), usually smoothed.
-    threshold : float or `~numpy.ndarray`
-        Threshold for each pixel.
-    n_pixels : int
-        The least number of connected pixels of a source.
-    mask : `~numpy.ndarray` of bool, optional
-        Pixels that belong to no source.
-
-    Returns
-    -------
-    segmentation : `~numpy.ndarray` of int32
-        Labels from 1 up; 0 is sky. All zero where nothing was found.
-    """
-    with _quiet():
-        segments = _segmentation.detect_sources(data, threshold, n_pixels, mask=mask)
-    if segments is None:
-        return np.zeros(data.shape, dtype=np.int32)
-    return segments.data.astype(np.int32, copy=False)
-
-
-def measure_segments(data, segmentation, *, error=None, mask=None, progress=False):
+def measure_segments(
+    data,
+    segmentation,
+    *,
+    error=None,
+    mask=None,
+    n_sources=None,
+    wanted=None,
+    progress=False,
+):
     """
     Measure the sources of a segmentation.
 
@@ -133,6 +75,11 @@ def measure_segments(data, segmentation, *, error=None, mask=None, progress=Fals
         Standard deviation of each pixel.
     mask : `~numpy.ndarray` of bool, optional
         Pixels to leave out.
+    n_sources : int, optional
+        Measure the sources with labels up to this; by default all.
+    wanted : callable, optional
+        Given arrays of x and y, the centroids, it tells which of these sources
+        to measure.
     progress : bool, optional
         Show a progress bar where tqdm is installed.
 
@@ -140,12 +87,14 @@ def measure_segments(data, segmentation, *, error=None, mask=None, progress=Fals
     -------
     measurements : dict of `~numpy.ndarray`
         One array per quantity, in the order of the labels: ``label``,
-        centroids, bounding box, area, axes, orientation (0 to 180 degrees),
-        ellipticity, Kron and segment fluxes with errors, Kron radius and
+        centroids (of segments without positive flux the middle of the box),
+        bounding box, area, axes, orientation (0 to 180 degrees), ellipticity, Kron
+        and segment fluxes with errors, Kron radius and
         ``half_light_radius`` (pixels). Empty arrays where there is no source.
     """
-    if not segmentation.any():
-        return {name: np.zeros(0) for name in ("label", *_ATTRIBUTES, _HALF_LIGHT)}
+    nothing = {name: np.zeros(0) for name in ("label", *_ATTRIBUTES, _HALF_LIGHT)}
+    if n_sources == 0 or not segmentation.any():
+        return nothing
     with _quiet():
         catalog = _segmentation.SourceCatalog(
             data,
@@ -154,12 +103,32 @@ def measure_segments(data, segmentation, *, error=None, mask=None, progress=Fals
             mask=mask,
             progress_bar=progress,
         )
+        if n_sources is not None:
+            catalog = catalog[:n_sources]
+        if wanted is not None:
+            chosen = wanted(*_centroids(catalog))
+            if not chosen.any():
+                return nothing
+            catalog = catalog[chosen]
         measured = {"label": catalog.labels}
         for name, old_name in _ATTRIBUTES.items():
-            value = _attribute(catalog, name, old_name)
-            measured[name] = getattr(value, "value", value)
+            measured[name] = _values(catalog, name, old_name)
         # between -90 and 90 degrees in photutils 2, up to 360 in 3.0
         measured["orientation"] = measured["orientation"] % 180
         radius = _attribute(catalog, "flux_radius", "fluxfrac_radius")(0.5)
         measured[_HALF_LIGHT] = radius.value
+        measured["x_centroid"], measured["y_centroid"] = _centroids(catalog)
     return {name: np.atleast_1d(value) for name, value in measured.items()}
+
+
+def _values(catalog, name, old_name=None):
+    value = _attribute(catalog, name, old_name)
+    return np.atleast_1d(getattr(value, "value", value))
+
+
+def _centroids(catalog):
+    """Centroids; of segments without positive flux the middle of the box."""
+    for axis in "xy":
+        centroid = _values(catalog, f"{axis}_centroid", f"{axis}centroid")
+        ends = [_values(catalog, f"bbox_{axis}{end}") for end in ("min", "max")]
+        yield np.where(np.isfinite(centroid), centroid, sum(ends) / 2)

@@ -8,19 +8,35 @@ from dataclasses import asdict, dataclass, fields
 import numpy as np
 from astropy import units as u
 from astropy.nddata import NDData
-from astropy.stats import gaussian_fwhm_to_sigma, sigma_clipped_stats
 from astropy.table import QTable
-from scipy.ndimage import binary_dilation, gaussian_filter
 
 from galmorph.core import ConfigurationError
 from galmorph.images import _photutils
+from galmorph.images.background import Grid
 from galmorph.images.deblending import deblend_segments
+from galmorph.images.finding import (
+    Sample,
+    Sky,
+    View,
+    find_segments,
+    near_sources,
+    pixels_of,
+)
 from galmorph.images.nddata import as_nddata
 
-__all__ = ["Detection", "DetectionConfig", "detect_sources"]
+__all__ = [
+    "NOISE_SAMPLE",
+    "Detection",
+    "DetectionConfig",
+    "as_catalog",
+    "as_image",
+    "deblended",
+    "detect_sources",
+    "measure_sources",
+]
 
-# the most pixels that the noise of the smoothed image is measured on
-_NOISE_SAMPLE = 1_000_000
+NOISE_SAMPLE = 1_000_000
+"""About how many pixels the noise of the smoothed image is measured on."""
 
 # name: (unit, or 'flux' for that of the image; description)
 _COLUMNS = {
@@ -46,6 +62,7 @@ _COLUMNS = {
     "touches_edge": (None, "Whether the segment reaches the edge of the image"),
 }
 _INTEGERS = ("label", "bbox_xmin", "bbox_xmax", "bbox_ymin", "bbox_ymax")
+_FLUXES = [name for name, (unit, _) in _COLUMNS.items() if unit == "flux"]
 
 
 @dataclass(frozen=True)
@@ -249,144 +266,164 @@ def detect_sources(image, config=None, *, progress=False):
     (1, 50, 30)
     """
     config = DetectionConfig() if config is None else config
-    if isinstance(image, NDData) and np.ndim(image.data) == 3:
-        image = as_nddata(image, band_axis=-1)
-    else:
-        image = as_nddata(image)
-    data, error, bad, scale = _plane(image)
-    background, rms, segmentation = _segment(data, error, bad, config)
-    measured = _photutils.measure_segments(
-        data - background, segmentation, error=rms, mask=bad, progress=progress
+    image = as_image(image)
+    pixels = pixels_of(image)
+    view = View.of(pixels, _whole(pixels.data), config.smoothing_fwhm)
+    sky, segments, residual = _segment(view, config)
+    segmentation = deblended(residual, segments, config)
+    kind = pixels.data.dtype
+    background = sky.level.window(view.box, kind)
+    rms = sky.rms.window(view.box, kind) if pixels.error is None else pixels.error
+    measured = measure_sources(
+        pixels, background, rms, segmentation, sky.scale, progress=progress
     )
-    catalog = _catalog(measured, scale, image)
+    catalog = as_catalog(measured, image.data.shape, unit=image.unit, wcs=image.wcs)
     catalog.meta["galmorph"] = {"detection": config.to_dict()}
-    return Detection(catalog, segmentation, background * scale, rms * scale, image)
+    return Detection(catalog, segmentation, background, rms, image)
 
 
-def _plane(image):
-    """Give data, error or None, bad pixels and flux scale of the mean of the bands."""
-    data, bad = image.data, image.mask
-    error = None if image.uncertainty is None else image.uncertainty.array
-    if data.ndim == 3:
-        n_bands = data.shape[-1]
-        if error is not None and error.ndim == 3:
-            error = (
-                np.sqrt(np.sum(np.square(error, dtype=np.float64), axis=-1)) / n_bands
-            )
-        data = data.mean(axis=-1)
-    bad = bad | ~np.isfinite(data)
-    if error is not None:
-        bad |= ~(np.isfinite(error) & (error > 0))
-    # squares of 1e-20 are below the range of float32; powers of two are exact
-    spread = np.std(data[~bad], dtype=np.float64) if not bad.all() else 0.0
-    scale = data.dtype.type(2.0 ** np.floor(np.log2(spread)) if spread > 0 else 1)
-    if error is not None:
-        error = np.where(bad, 0, error).astype(data.dtype, copy=False) / scale
-    data = np.where(bad, 0, data).astype(data.dtype, copy=False) / scale
-    return data, error, bad, scale
+def as_image(image):
+    """
+    An image as the detection takes it.
+
+    Parameters
+    ----------
+    image
+        As for `detect_sources`.
+
+    Returns
+    -------
+    image : `~astropy.nddata.NDData`
+    """
+    if isinstance(image, NDData) and np.ndim(image.data) == 3:
+        return as_nddata(image, band_axis=-1)
+    return as_nddata(image)
 
 
-def _segment(data, error, bad, config):
-    """Give the background, the noise of a pixel and the segmentation."""
-    background = np.zeros_like(data)
-    segmentation = np.zeros(data.shape, dtype=np.int32)
-    if bad.all():
-        return background, background if error is None else error, segmentation
-    # differences below the rounding of the numbers are no signal
-    rounding = 4 * np.finfo(np.float32).eps * np.abs(data)
-    if error is not None:
-        # smoothing carries the noise of shallow parts into deep ones beside them
-        blended = np.sqrt(_smooth(error**2, bad, config.smoothing_fwhm))
-    skip = bad
+def _whole(data):
+    return tuple(slice(0, n) for n in data.shape)
+
+
+def _segment(view, config):
+    """Give the sky, the segments and the smoothed image without background."""
+    pixels = view.pixels
+    grid = Grid(pixels.data.shape, config.box_size)
+    rows, columns = (slice(0, n) for n in grid.n_boxes)
+    used, sky = ~pixels.bad, None
     for _ in range(2):
-        background, rms = _background(data, skip, config)
-        noise = rms if error is None else blended
-        smoothed = _smooth(data - background, bad, config.smoothing_fwhm)
-        noise = noise * _noise_factor(smoothed, noise, ~skip)
-        threshold = np.maximum(config.n_sigma * noise, rounding)
-        segmentation = _photutils.find_segments(
-            smoothed, threshold, config.n_pixels, mask=bad
-        )
-        # the wings of sources lie beyond the threshold
-        grow = 1 + round(config.smoothing_fwhm)
-        sources = binary_dilation(segmentation > 0, iterations=grow)
-        if (bad | sources).all():
+        statistics = grid.measure(pixels.data, used, rows, columns)
+        if sky is None:
+            boxes = grid.sampled(statistics, NOISE_SAMPLE)
+        elif not statistics.number.any():
             break
-        skip = bad | sources
-    if config.deblend:
-        segmentation = deblend_segments(
-            smoothed,
-            segmentation,
-            n_pixels=config.n_pixels,
-            n_levels=config.n_levels,
-            contrast=config.contrast,
-        )
-    return background, rms if error is None else error, segmentation
+        samples = [Sample.of(view, box, used) for box in boxes]
+        sky = Sky.of(statistics, samples, grid, config)
+        segments, residual = find_segments(view, sky, config)
+        used &= ~near_sources(segments, config)
+    return sky, segments, residual
 
 
-def _background(data, skip, config):
-    # boxes that divide the image evenly leave no thin ones at its edges
-    boxes = tuple(-(-n // max(1, round(n / config.box_size))) for n in data.shape)
-    try:
-        return _photutils.background_2d(
-            data, boxes, filter_size=config.filter_size, mask=skip
-        )
-    except ValueError:  # too few good pixels in each of the boxes
-        _, level, rms = sigma_clipped_stats(data[~skip], maxiters=10)
-        return np.full_like(data, level), np.full_like(data, rms)
+def deblended(residual, segments, config):
+    """
+    Separate the sources of segments.
+
+    Parameters
+    ----------
+    residual : `~numpy.ndarray`
+        The smoothed image without its background.
+    segments : `~numpy.ndarray` of int
+        Labels from 1 up, 0 for sky.
+    config : `DetectionConfig`
+
+    Returns
+    -------
+    segmentation : `~numpy.ndarray` of int32
+    """
+    if not config.deblend:
+        return segments
+    return deblend_segments(
+        residual,
+        segments,
+        n_pixels=config.n_pixels,
+        n_levels=config.n_levels,
+        contrast=config.contrast,
+    )
 
 
-def _smooth(data, bad, fwhm):
-    """Smooth with a Gaussian, leaving bad pixels and the outside out."""
-    if fwhm == 0:
-        return data
-    sigma = fwhm * gaussian_fwhm_to_sigma
-    good = (~bad).astype(data.dtype)
-    weight = gaussian_filter(good, sigma, mode="constant")
-    total = gaussian_filter(data * good, sigma, mode="constant")
-    return total / np.maximum(weight, np.finfo(data.dtype).tiny)
+def measure_sources(pixels, background, rms, segmentation, scale, **options):
+    """
+    Measure the sources of a segmentation.
+
+    Parameters
+    ----------
+    pixels : `~galmorph.images.finding.Pixels`
+    background, rms : `~numpy.ndarray`
+        Background, and standard deviation of each pixel.
+    segmentation : `~numpy.ndarray` of int
+    scale : float
+        A power of two of the order of the pixels' values.
+    **options
+        Of `galmorph.images._photutils.measure_segments`.
+
+    Returns
+    -------
+    measured : dict of `~numpy.ndarray`
+    """
+    scale = pixels.data.dtype.type(scale)
+    measured = _photutils.measure_segments(
+        (pixels.data - background) / scale,
+        segmentation,
+        error=rms / scale,
+        mask=pixels.bad,
+        **options,
+    )
+    for name in _FLUXES:
+        measured[name] = measured[name].astype(np.float64) * float(scale)
+    return measured
 
 
-def _noise_factor(smoothed, noise, sky):
-    """Measure the noise of the smoothed image in units of a pixel's noise."""
-    usable = sky & (noise > 0)
-    ratio = smoothed[usable] / noise[usable]
-    if ratio.size == 0:
-        return 1.0
-    step = -(-ratio.size // _NOISE_SAMPLE)
-    # a stamp that a galaxy fills has no sky: smoothing never adds noise
-    return min(1.0, float(sigma_clipped_stats(ratio[::step], maxiters=10)[2]))
+def as_catalog(measured, shape, *, unit=None, wcs=None):
+    """
+    Put measurements into a catalogue.
 
+    Parameters
+    ----------
+    measured : dict of `~numpy.ndarray`
+        What `measure_sources` returned, in pixels of the image.
+    shape : tuple of int
+        Shape of the image.
+    unit : `~astropy.units.Unit`, optional
+        Of the pixels.
+    wcs : `~astropy.wcs.WCS`, optional
+        Of the image.
 
-def _catalog(measured, scale, image):
+    Returns
+    -------
+    catalog : `~astropy.table.QTable`
+    """
     measured = dict(measured)
-    xmin, xmax = measured["bbox_xmin"], measured["bbox_xmax"]
-    ymin, ymax = measured["bbox_ymin"], measured["bbox_ymax"]
-    ny, nx = image.data.shape[:2]
+    ny, nx = shape[:2]
     measured["touches_edge"] = (
-        (xmin == 0) | (ymin == 0) | (xmax == nx - 1) | (ymax == ny - 1)
+        (measured["bbox_xmin"] == 0)
+        | (measured["bbox_ymin"] == 0)
+        | (measured["bbox_xmax"] == nx - 1)
+        | (measured["bbox_ymax"] == ny - 1)
     )
     with np.errstate(divide="ignore", invalid="ignore"):
         measured["snr"] = measured["segment_flux"] / measured["segment_flux_err"]
-    # a segment without positive flux has no centroid
-    for axis, middle in (("x", (xmin + xmax) / 2), ("y", (ymin + ymax) / 2)):
-        centroid = measured[f"{axis}_centroid"]
-        measured[f"{axis}_centroid"] = np.where(np.isfinite(centroid), centroid, middle)
-
     catalog = QTable()
-    for name, (unit, description) in _COLUMNS.items():
+    for name, (column_unit, description) in _COLUMNS.items():
         if name in _INTEGERS:
             column = measured[name].astype(np.int32)
         elif name == "touches_edge":
             column = measured[name]
         else:
             column = measured[name].astype(np.float64)
-        if unit == "flux":
-            column, unit = column * float(scale), image.unit
-        catalog[name] = column if unit is None else column * unit
+        column_unit = unit if column_unit == "flux" else column_unit
+        catalog[name] = column if column_unit is None else column * column_unit
         catalog[name].info.description = description
-        if name == "y_centroid" and image.wcs is not None:
-            catalog["sky_centroid"] = _sky(catalog, image.wcs)
+        if name == "y_centroid" and wcs is not None:
+            catalog["sky_centroid"] = _sky(catalog, wcs)
             catalog["sky_centroid"].info.description = "Centroid on the sky"
     return catalog
 

@@ -24,6 +24,7 @@ __all__ = [
     "near_segments",
     "one_piece",
     "pixels_of",
+    "spread",
     "touching",
 ]
 
@@ -151,7 +152,7 @@ def near_segments(segments):
     near = segments != 0
     for axis in (1, 2):
         for step in (1, 2):  # together three
-            near = _spread(near, [axis], step)
+            near = spread(near, [axis], step)
     return near
 
 
@@ -178,11 +179,32 @@ def grown(mask):
     13
     """
     for _ in range(2):
-        mask = _spread(mask, (1, 2), 1)
+        mask = spread(mask, (1, 2), 1)
     return mask
 
 
-def _spread(mask, axes, step):
+def spread(mask, axes, step):
+    """
+    Pixels within a distance of a mask along one of some axes.
+
+    Parameters
+    ----------
+    mask : `~numpy.ndarray` of bool
+    axes : sequence of int
+    step : int
+        Exactly this distance, and none.
+
+    Returns
+    -------
+    spread : `~numpy.ndarray` of bool
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from galmorph.images.segmentation import spread
+    >>> spread(np.array([False, True, False, False]), [0], 1).astype(int)
+    array([1, 1, 1, 0])
+    """
     out = mask.copy()
     for axis in axes:
         ahead = (slice(None),) * axis + (slice(step, None),)
