@@ -44,7 +44,8 @@ copybutton_prompt_is_regexp = True
 if tags.has("offline"):  # noqa: F821
     intersphinx_mapping = {}
     others = (
-        "argparse|astropy|enum|galsim|keras|matplotlib|numpy|pathlib|photutils|scipy"
+        "argparse|astropy|dask|distributed|enum|galsim|keras|lsdb|matplotlib|numpy|pandas"
+        "|pathlib|photutils|scipy"
     )
     nitpick_ignore_regex = [(r"py:.*", rf"True|False|None|({others})\..*")]
 else:
@@ -56,8 +57,9 @@ else:
         "python": ("https://docs.python.org/3/", None),
         "scipy": ("https://docs.scipy.org/doc/scipy/", None),
     }
-    # packages without an inventory
-    nitpick_ignore_regex = [(r"py:.*", r"(galsim|keras)\..*")]
+    # packages without an inventory, or of which one class is named
+    others = "dask|distributed|galsim|keras|lsdb|pandas"
+    nitpick_ignore_regex = [(r"py:.*", rf"({others})\..*")]
 
 # base classes that are nobody's business
 nitpick_ignore_regex += [("py:class", r"galmorph\..*\._\w+")]
