@@ -84,7 +84,9 @@ class Task:
         return np.concatenate([patch.rows for patch in self.patches])
 
     def halves(self):
-        """Two tasks of half of the sources each."""
+        """Two tasks of half of the sources each; none of a single source."""
+        if len(self.rows) < 2:
+            return ()
         half = len(self.rows) // 2
         first, second, done = [], [], 0
         for patch in self.patches:

@@ -1,6 +1,6 @@
 # Licensed under a 3-clause BSD style license - see licenses/LICENSE.rst
 """
-Processes that make stamps while the network predicts.
+Processes that make stamps, or find sources, beside the main one.
 
 They are plain processes of the same Python that speak through pipes: nothing is
 forked, since TensorFlow must not be, and the user's script is not imported again.
@@ -14,11 +14,12 @@ import sys
 import threading
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 from galmorph.core.exceptions import reason
 from galmorph.scale.stamping import Stamper, failed_task
 
-__all__ = ["stamps_of_tasks"]
+__all__ = ["Workers", "stamps_of_tasks"]
 
 _SERVE = (
     "import sys; sys.path[:] = {path!r};"
@@ -51,35 +52,83 @@ def stamps_of_tasks(tasks, tiles, preprocessor, bands, n_workers):
     ------
     stamped : `~galmorph.scale.stamping.Stamped`
     """
-    if n_workers == 0:
-        stamper = Stamper(tiles, preprocessor, bands)
-        try:
+    failed = partial(failed_task, preprocessor=preprocessor, bands=bands)
+    with Workers(Stamper(tiles, preprocessor, bands), failed, n_workers) as workers:
+        yield from workers.do(tasks)
+
+
+class Workers:
+    """
+    Processes that do tasks.
+
+    Parameters
+    ----------
+    worker : object
+        Called with a task it gives a result; its ``close`` is called at the end.
+        Each process has its own copy.
+    failed : callable
+        Given a task and the reason why it could not be done, it gives what stands
+        for its result.
+    n_workers : int
+        Number of processes; 0 for this one.
+
+    Examples
+    --------
+    >>> from galmorph.scale.workers import Workers
+    >>> with Workers(worker, failed, n_workers=2) as workers:  # doctest: +SKIP
+    ...     results = list(workers.do(tasks))
+    """
+
+    def __init__(self, worker, failed, n_workers):
+        self._worker, self._failed, self._n = worker, failed, n_workers
+        self._pool = _Pool(worker, failed, n_workers) if n_workers else None
+
+    def do(self, tasks):
+        """
+        Do tasks, in their order.
+
+        A task that ends its process is done in parts, where it has a method
+        ``halves`` that gives some.
+
+        Parameters
+        ----------
+        tasks : iterable
+
+        Yields
+        ------
+        result
+            One for each task, or for each of its parts.
+        """
+        if self._pool is None:
             for task in tasks:
                 try:
-                    yield stamper(task)
+                    result = self._worker(task)
                 except Exception as error:
-                    yield failed_task(task, preprocessor, bands, reason(error))
-        finally:
-            stamper.close()
-        return
-    pool = _Pool(tiles, preprocessor, bands, n_workers)
-    waiting = deque()
-    try:
+                    result = self._failed(task, why=reason(error))
+                yield result
+            return
+        waiting = deque()
         for task in tasks:
-            waiting.append(pool.submit(task))
-            if len(waiting) > AHEAD * n_workers:
+            waiting.append(self._pool.submit(task))
+            if len(waiting) > AHEAD * self._n:
                 yield from waiting.popleft().result()
         while waiting:
             yield from waiting.popleft().result()
-    finally:
-        pool.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        self._worker.close()
+        if self._pool is not None:
+            self._pool.close()
 
 
 class _Pool:
     """Threads that each speak with a process of their own."""
 
-    def __init__(self, tiles, preprocessor, bands, n_workers):
-        self._given = tiles, preprocessor, bands
+    def __init__(self, worker, failed, n_workers):
+        self._worker, self._failed = worker, failed
         self._own = threading.local()
         self._processes, self._lock = [], threading.Lock()
         self._closed = False
@@ -97,12 +146,11 @@ class _Pool:
                 if self._closed:
                     raise
                 code = self._forget()
-        if len(task.rows) > 1:
-            # one of the sources may be to blame: the others are saved
-            first, second = task.halves()
-            return self._do(first) + self._do(second)
+        # one of the sources may be to blame: the others are saved
+        if parts := task.halves():
+            return [result for part in parts for result in self._do(part)]
         why = f"the process that measured it ended with code {code}"
-        return [failed_task(task, *self._given[1:], why)]
+        return [self._failed(task, why=why)]
 
     def _ask(self, task):
         process = getattr(self._own, "process", None)
@@ -112,7 +160,7 @@ class _Pool:
         process.stdin.flush()
         answer = pickle.load(process.stdout)
         if isinstance(answer, str):
-            return failed_task(task, *self._given[1:], answer)
+            return self._failed(task, why=answer)
         return answer
 
     def _start(self):
@@ -126,7 +174,7 @@ class _Pool:
                 env={**os.environ, **dict.fromkeys(_THREADS, "1")},
             )
             self._processes.append(process)
-        pickle.dump(self._given, process.stdin, pickle.HIGHEST_PROTOCOL)
+        pickle.dump(self._worker, process.stdin, pickle.HIGHEST_PROTOCOL)
         process.stdin.flush()
         return process
 
@@ -162,7 +210,7 @@ def _end(process):
 
 def serve():
     """
-    Be a worker: tasks come on standard input, stamps go to standard output.
+    Be a worker: tasks come on standard input, results go to standard output.
 
     It ends when its input does, as when the process that started it was killed.
     """
@@ -170,11 +218,11 @@ def serve():
     tasks, answers = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what anything prints is no answer
     try:
-        stamper = Stamper(*pickle.load(tasks))
+        worker = pickle.load(tasks)
         while True:
             task = pickle.load(tasks)
             try:
-                answer = stamper(task)
+                answer = worker(task)
             except MemoryError:
                 raise  # a new process has more of it
             except Exception as error:
