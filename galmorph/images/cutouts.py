@@ -48,7 +48,7 @@ class RawCutout:
         Bits of `~galmorph.core.MorphFlag` that are known already.
     pixel_scale : float
         Arcseconds per pixel; NaN where it is not known.
-    parent : `Windows`, optional
+    parent : ``Windows``, optional
         The image that the window was cut from.
 
     Examples
@@ -221,7 +221,7 @@ def extract_cutouts(image, x, y, *, size, segmentation=None, labels=None):
 
     Parameters
     ----------
-    image : `~astropy.nddata.NDData` or `Windows`
+    image : `~astropy.nddata.NDData` or ``Windows``
         As `~galmorph.images.as_nddata` returns it.
     x, y : array_like of float
         Positions in 0-based pixels. Positions that are not finite, or outside

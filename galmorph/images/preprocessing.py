@@ -247,7 +247,7 @@ class Preprocessor:
 
         Parameters
         ----------
-        image : `~astropy.nddata.NDData` or `~galmorph.images.cutouts.Windows`
+        image : `~astropy.nddata.NDData` or ``Windows``
             As `~galmorph.images.as_nddata` returns it.
         x, y : array_like of float
             Positions in 0-based pixels.

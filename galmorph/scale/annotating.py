@@ -58,7 +58,7 @@ def annotate(
     """
     Add morphologies to a catalogue of any length, from tiles of any size.
 
-    The table is that of `~galmorph.classifier.MorphologyClassifier.annotate`. The
+    The table is that of `~galmorph.MorphologyClassifier.annotate`. The
     work is done by processes beside this one in bounded memory, and results are
     written as they come: where a run was killed, the same call goes on and gives
     the same table.

@@ -67,8 +67,8 @@ def test_a_catalogue_by_pixels_keeps_its_rows(classifier, real_data):
 
 
 @pytest.mark.xfail(
-    reason="trained on simulations only, the first model takes compact spheroids"
-    " of real images for disks",
+    reason="trained mostly on simulations, the model gives compact spheroids of real"
+    " images too many votes for disk",
     raises=AssertionError,
 )
 def test_the_default_model_sees_that_spheroids_are_spheroids(real_data):

@@ -61,7 +61,7 @@ def model_card(values, label, report):
             row["set"],
             row["figure"],
             row["aim"],
-            f"{row[f'{label}: value']:.3f} +- {row[f'{label}: error']:.3f}",
+            _value(row[f"{label}: value"], row[f"{label}: error"]),
             row[f"{label}: n"],
         ]
         for row in figures
@@ -79,6 +79,10 @@ def model_card(values, label, report):
         figures=_table(["set", "figure", "aim", "value", "galaxies"], rows),
         alarms=_table(["images", "n", "alarms"], told),
     )
+
+
+def _value(value, error):
+    return f"{value:.3f}" + (f" +- {error:.3f}" if np.isfinite(error) else "")
 
 
 def _table(heads, rows):
