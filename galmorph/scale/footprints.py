@@ -5,6 +5,7 @@ What is known of tiles before their pixels are read, and tiles as others need th
 
 import os
 import tempfile
+from collections import OrderedDict
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -19,7 +20,9 @@ from galmorph.core.exceptions import reason
 from galmorph.scale.planes import unpack
 from galmorph.scale.tiles import open_tile
 
-__all__ = ["Footprint", "Footprints", "on_disk"]
+__all__ = ["Footprint", "Footprints", "OpenTiles", "on_disk"]
+
+_MOST_OPEN = 4
 
 
 @dataclass
@@ -32,7 +35,7 @@ class Footprint:
     name : str
     shape : tuple of int
     wcs : `~astropy.wcs.WCS` or None
-    in_strips : bool
+    in_strips, unit
         As for `~galmorph.scale.OpenTile`.
     """
 
@@ -40,6 +43,7 @@ class Footprint:
     shape: tuple
     wcs: object
     in_strips: bool
+    unit: object
 
 
 class Footprints:
@@ -52,8 +56,8 @@ class Footprints:
     Parameters
     ----------
     tiles : list of `~galmorph.scale.Tile`
-    bands : int
-        Number of bands that they should have.
+    bands : int or None
+        Number of bands that they should have; `None` for any.
 
     Attributes
     ----------
@@ -131,11 +135,13 @@ class Footprints:
 def _footprint(tile, bands):
     with open_tile(tile) as opened:
         found = opened.shape[2] if len(opened.shape) == 3 else 1
-        if found != bands:
+        if bands is not None and found != bands:
             raise ImageError(
                 f"image: {tile.name} has {found} bands, and the model reads {bands}"
             )
-        return Footprint(tile.name, opened.shape, opened.wcs, opened.in_strips)
+        return Footprint(
+            tile.name, opened.shape, opened.wcs, opened.in_strips, opened.unit
+        )
 
 
 def _circle(footprint):
@@ -158,6 +164,33 @@ def _circle(footprint):
     if not radius < 60 * u.deg:
         return everywhere
     return edge[4].cartesian.xyz.value, 2 * np.sin(radius.to_value(u.rad) / 2)
+
+
+class OpenTiles:
+    """
+    The tiles of a list, of which a few are open at a time.
+
+    Parameters
+    ----------
+    tiles : list of `Tile`
+    """
+
+    def __init__(self, tiles):
+        self._tiles, self._open = tiles, OrderedDict()
+
+    def __getitem__(self, number):
+        """The `OpenTile` of a number."""
+        if number not in self._open:
+            if len(self._open) >= _MOST_OPEN:
+                self._open.popitem(last=False)[1].close()
+            self._open[number] = open_tile(self._tiles[number])
+        self._open.move_to_end(number)
+        return self._open[number]
+
+    def close(self):
+        """Close those that are open."""
+        while self._open:
+            self._open.popitem()[1].close()
 
 
 def on_disk(tiles, folder, for_others):

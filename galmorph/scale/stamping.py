@@ -4,7 +4,6 @@ What a worker does: read the patches of a task and make the stamps of its source
 """
 
 import time
-from collections import OrderedDict
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,11 +12,9 @@ from galmorph.core.exceptions import reason
 from galmorph.images import NOT_CLASSIFIED
 from galmorph.images.cutouts import failed_cutout, plain_rms
 from galmorph.images.stamps import MEASURED
-from galmorph.scale.tiles import open_tile
+from galmorph.scale.footprints import OpenTiles
 
 __all__ = ["Stamped", "Stamper", "failed_task"]
-
-_OPEN_TILES = 4  # at a time
 
 
 @dataclass
@@ -65,8 +62,8 @@ class Stamper:
     """
 
     def __init__(self, tiles, preprocessor, bands):
-        self._tiles, self._preprocessor, self._bands = tiles, preprocessor, bands
-        self._open = OrderedDict()
+        self._preprocessor, self._bands = preprocessor, bands
+        self._tiles = OpenTiles(tiles)
 
     def __call__(self, task):
         """
@@ -112,7 +109,7 @@ class Stamper:
         for patch in task.patches:
             windows = None
             try:
-                windows = _PatchWindows(self._tile(task.tile), patch.box, clock)
+                windows = _PatchWindows(self._tiles[task.tile], patch.box, clock)
             except Exception as error:
                 whole = reason(error)
             for x, y in zip(patch.x, patch.y, strict=True):
@@ -127,18 +124,9 @@ class Stamper:
                 done += 1
                 yield cutout
 
-    def _tile(self, number):
-        if number not in self._open:
-            if len(self._open) >= _OPEN_TILES:
-                self._open.popitem(last=False)[1].close()
-            self._open[number] = open_tile(self._tiles[number])
-        self._open.move_to_end(number)
-        return self._open[number]
-
     def close(self):
         """Close the tiles."""
-        while self._open:
-            self._open.popitem()[1].close()
+        self._tiles.close()
 
 
 class _Unreadable(Exception):

@@ -161,9 +161,12 @@ class ProgressLine:
         Number of rows.
     of : str, optional
         What is counted instead of rows.
+    done : str, optional
+        What is done with them.
     """
 
-    def __init__(self, wanted, total, of=""):
+    def __init__(self, wanted, total, of="", done="classified"):
+        self._verb = done
         self._wanted, self._total, self._of = wanted, total, of and f" {of}"
         self._done = self._counted = 0
         self._start, self._shown, self._width = None, 0.0, 0
@@ -194,7 +197,7 @@ class ProgressLine:
 
     def _show(self, seconds):
         share = self._done / max(self._total, 1)
-        line = f"classified {self._done:,} of {self._total:,}{self._of} ({share:.0%})"
+        line = f"{self._verb} {self._done:,} of {self._total:,}{self._of} ({share:.0%})"
         if self._counted and seconds > 0:
             rate = self._counted / seconds
             left = _duration((self._total - self._done) / rate)
