@@ -48,6 +48,7 @@ def annotate(
     *,
     classifier,
     position=None,
+    label=None,
     n_workers=None,
     batch_size=None,
     memory_limit=None,
@@ -77,6 +78,9 @@ def annotate(
     position : str, pair, dict or `~astropy.coordinates.SkyCoord`, optional
         As for `~galmorph.tables.pixel_positions`. With several tiles, positions in
         pixels need a column ``tile`` with the tiles' names.
+    label : str, optional
+        Column with the labels of the sources in the tiles' segmentation maps; by
+        default a source is the segment at its position.
     n_workers : int, optional
         Number of processes that make stamps, 0 for none but this one; by default
         one for each processor, none for few galaxies or images in memory.
@@ -132,6 +136,7 @@ def annotate(
             tiles,
             classifier,
             position=position,
+            label=label,
             overwrite_columns=overwrite_columns,
             in_shards=in_shards,
             rows=[CHUNK_ROWS, PART_ROWS],
@@ -150,6 +155,7 @@ def annotate(
         memory_limit,
         progress,
         position=position,
+        label=label,
         n_workers=n_workers,
         batch_size=batch_size,
         overwrite_columns=overwrite_columns,
@@ -173,6 +179,7 @@ def annotated(
     *,
     classifier,
     position=None,
+    label=None,
     n_workers=None,
     batch_size=None,
     memory_limit=None,
@@ -184,7 +191,7 @@ def annotated(
 
     Parameters
     ----------
-    catalog, tiles, classifier, position, n_workers, batch_size, memory_limit
+    catalog, tiles, classifier, position, label, n_workers, batch_size, memory_limit
         As for `annotate`.
     overwrite_columns, progress
         As for `annotate`.
@@ -201,6 +208,7 @@ def annotated(
         memory_limit,
         progress,
         position=position,
+        label=label,
         n_workers=n_workers,
         batch_size=batch_size,
         overwrite_columns=overwrite_columns,
@@ -257,7 +265,7 @@ class Run:
     tiles : list of `~galmorph.scale.Tile`
     footprints : `~galmorph.scale.footprints.Footprints`
     classifier : `~galmorph.classifier.MorphologyClassifier`
-    position, n_workers, batch_size, overwrite_columns
+    position, label, n_workers, batch_size, overwrite_columns
         As for `annotate`.
     line : `~galmorph.scale.summary.ProgressLine`
     """
@@ -270,6 +278,7 @@ class Run:
         classifier,
         *,
         position,
+        label=None,
         n_workers,
         batch_size,
         overwrite_columns,
@@ -277,7 +286,7 @@ class Run:
     ):
         self.summary = Summary(n_workers=n_workers)
         self._catalog, self._tiles, self._classifier = catalog, tiles, classifier
-        self._position, self._n_workers = position, n_workers
+        self._position, self._label, self._n_workers = position, label, n_workers
         self._overwrite, self._line = overwrite_columns, line
         self._footprints = footprints
         self.summary.bad_tiles = footprints.reasons
@@ -322,7 +331,7 @@ class Run:
         positions = find_positions(chunk, self._footprints.on_sky, position)
         if number == 0:
             self._check_columns(chunk)
-        placed = place_sources(positions, chunk, self._footprints)
+        placed = place_sources(positions, chunk, self._footprints, self._label)
         window = self._classifier.preprocessor.window
         parts = _in_parts(plan_tasks(placed, self._footprints, window))
         names = [f"part-{number:06d}-{i:04d}" for i in range(len(parts))]

@@ -33,12 +33,16 @@ class Placed:
         Positions in the tile's 0-based pixels.
     flags : `~numpy.ndarray` of int
         Bits of `~galmorph.core.MorphFlag` of sources in no tile.
+    labels : `~numpy.ndarray` of int or None
+        Labels of the sources in the segmentation maps of the tiles, where they are
+        known.
     """
 
     tile: np.ndarray
     x: np.ndarray
     y: np.ndarray
     flags: np.ndarray
+    labels: np.ndarray | None = None
 
 
 @dataclass
@@ -55,12 +59,21 @@ class Patch:
     box : tuple of slice or None
         The part that is read; `None` where their windows are read one by one,
         since they are far from each other.
+    labels : `~numpy.ndarray` of int or None
+        As in `Placed`.
     """
 
     rows: np.ndarray
     x: np.ndarray
     y: np.ndarray
     box: tuple | None
+    labels: np.ndarray | None = None
+
+    def part(self, rows):
+        """Some of the sources."""
+        values = (self.rows[rows], self.x[rows], self.y[rows])
+        labels = None if self.labels is None else self.labels[rows]
+        return Patch(*values, self.box, labels)
 
 
 @dataclass
@@ -94,12 +107,11 @@ class Task:
             done += len(patch.rows)
             for part, side in ((np.s_[:n], first), (np.s_[n:], second)):
                 if len(patch.rows[part]):
-                    values = (v[part] for v in (patch.rows, patch.x, patch.y))
-                    side.append(Patch(*values, patch.box))
+                    side.append(patch.part(part))
         return Task(self.tile, first), Task(self.tile, second)
 
 
-def place_sources(positions, catalog, tiles):
+def place_sources(positions, catalog, tiles, label=None):
     """
     Find the tile of each source.
 
@@ -113,6 +125,8 @@ def place_sources(positions, catalog, tiles):
         Its column ``tile`` names the tiles, where the positions are pixels and
         there are several tiles.
     tiles : `~galmorph.scale.footprints.Footprints`
+    label : str, optional
+        Column with labels of the sources in the tiles' segmentation maps.
 
     Returns
     -------
@@ -122,7 +136,7 @@ def place_sources(positions, catalog, tiles):
     ------
     CatalogError
         If the positions are on the sky and a tile has no WCS, or if they are
-        pixels and it is not known of which tile.
+        pixels and it is not known of which tile; or if there is no such column.
     """
     n = len(catalog)
     number, best = np.full(n, -1), np.full(n, -np.inf)
@@ -147,7 +161,18 @@ def place_sources(positions, catalog, tiles):
             # what has no pixel in any projection is no place to look for
             known = np.isfinite(px)
     flags = np.where(known, int(MorphFlag.OUTSIDE_IMAGE), int(MorphFlag.BAD_POSITION))
-    return Placed(number, x, y, np.where(number < 0, flags, 0))
+    labels = None if label is None else _labels(catalog, label)
+    return Placed(number, x, y, np.where(number < 0, flags, 0), labels)
+
+
+def _labels(catalog, name):
+    if name not in catalog.colnames:
+        raise CatalogError(
+            f"label: the catalogue has no column {name!r}; its columns are"
+            f" {catalog.colnames}"
+        )
+    # 0 has the segment at the position chosen
+    return np.ma.filled(np.ma.asarray(catalog[name]), 0).astype(np.int64)
 
 
 def _candidates(positions, catalog, tiles):
@@ -198,6 +223,8 @@ def plan_tasks(placed, tiles, window):
         rows = np.flatnonzero(placed.tile == number)
         patches, n, area = [], 0, 0
         for patch, size in _patches(rows, placed.x, placed.y, tiles[number], window):
+            if placed.labels is not None:
+                patch.labels = placed.labels[patch.rows]
             if patches and (
                 n + len(patch.rows) > TASK_ROWS or area + size > 4 * PATCH_SIDE**2
             ):

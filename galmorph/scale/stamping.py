@@ -112,11 +112,15 @@ class Stamper:
                 windows = _PatchWindows(self._tiles[task.tile], patch.box, clock)
             except Exception as error:
                 whole = reason(error)
-            for x, y in zip(patch.x, patch.y, strict=True):
+            labels = patch.labels
+            labels = np.zeros(len(patch.x), int) if labels is None else labels
+            for x, y, label in zip(patch.x, patch.y, labels, strict=True):
                 try:
                     if windows is None:
                         raise _Unreadable(whole)
-                    (cutout,) = self._preprocessor.cutouts(windows, [x], [y])
+                    (cutout,) = self._preprocessor.cutouts(
+                        windows, [x], [y], labels=[label]
+                    )
                 except Exception as error:
                     why = str(error) if windows is None else reason(error)
                     failures[done] = why
