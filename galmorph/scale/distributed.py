@@ -127,7 +127,9 @@ def annotate_partitions(
             tasks = _submitted(client, annotator.key, sources, store)
             _collect(client, tasks, summary, line)
         finally:
-            client.unregister_worker_plugin(annotator.key)
+            # fails where a worker has just died, after the others have obeyed
+            with contextlib.suppress(OSError):
+                client.unregister_worker_plugin(annotator.key)
         summary.n_workers = len(client.nthreads())
     summary.seconds = time.monotonic() - start
     return summary
