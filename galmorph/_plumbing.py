@@ -7,24 +7,27 @@ failures, batches put together again.
 import contextlib
 import itertools
 import math
+import os
 import sys
 import time
 from collections.abc import Iterable, Sized
 
 import numpy as np
 
-from galmorph.core import CatalogError
+from galmorph.core import CatalogError, ImageError
 
 __all__ = [
-    "band_axis",
     "check_number",
+    "in_files",
     "is_one_image",
+    "join_stamps",
     "join_tables",
     "length",
     "list_failures",
     "pair_up",
     "predict_usable",
     "progress_line",
+    "read_bands",
     "stamps_in_batches",
     "to_pixels",
 ]
@@ -49,11 +52,28 @@ def is_one_image(images):
     return not isinstance(images, Iterable)
 
 
-def band_axis(image):
-    """The last axis of NDData of three, as `galmorph.images.as_nddata` makes it."""
+def in_files(image):
+    """Whether windows can be read of an image, or of the tiles that it is given as."""
+    from galmorph.scale import Tile
+
+    return isinstance(image, (str, os.PathLike, list, tuple, Tile))
+
+
+def read_bands(image, pixel_scale, bands, model):
+    """An image as NDData, with the number of bands that a model reads."""
     from astropy.nddata import NDData
 
-    return -1 if isinstance(image, NDData) and np.ndim(image.data) == 3 else None
+    from galmorph.images import as_nddata
+
+    # of NDData of three axes the last has the bands
+    many = isinstance(image, NDData) and np.ndim(image.data) == 3
+    image = as_nddata(image, pixel_scale=pixel_scale, band_axis=-1 if many else None)
+    found = image.data.shape[2] if image.data.ndim == 3 else 1
+    if found != bands:
+        raise ImageError(
+            f"image: it has {found} bands, and the model {model!r} reads {bands}"
+        )
+    return image
 
 
 def length(things):
@@ -107,6 +127,22 @@ def list_failures(failures, ids):
     for failure in listed if ids is not None else ():
         failure["id"] = str(ids[failure["row"]])
     return listed[:MOST_FAILURES]
+
+
+def join_stamps(parts):
+    """Stamps that come in parts, together."""
+    from galmorph.images import Stamps
+
+    parts, failures, first = list(parts), {}, 0
+    for part in parts:
+        failures |= {first + row: why for row, why in part.failures.items()}
+        first += len(part)
+    return Stamps(
+        np.concatenate([part.data for part in parts]),
+        np.concatenate([part.flags for part in parts]),
+        join_tables([part.measurements for part in parts]),
+        failures,
+    )
 
 
 def join_tables(tables):

@@ -7,21 +7,21 @@ and holds no algorithm of its own. They are imported at first use, TensorFlow
 at the first prediction.
 """
 
-import os
-
 import numpy as np
 
 from galmorph import __version__
 from galmorph._plumbing import (
-    band_axis,
     check_number,
+    in_files,
     is_one_image,
+    join_stamps,
     join_tables,
     length,
     list_failures,
     pair_up,
     predict_usable,
     progress_line,
+    read_bands,
     stamps_in_batches,
     to_pixels,
 )
@@ -305,19 +305,15 @@ class MorphologyClassifier:
         CatalogError
             If no positions are found, or if columns would be replaced.
         """
-        from galmorph.scale import Tile, find_tiles
-        from galmorph.scale.annotating import annotated
         from galmorph.tables import annotate_table, pixel_positions, without_clashes
 
-        if isinstance(image, (str, os.PathLike, list, tuple, Tile)):
-            given = {"pixel_scale": pixel_scale, "segmentation": segmentation}
-            return annotated(
+        if in_files(image):
+            return self._annotated(
                 catalog,
-                find_tiles(image, **given),
-                classifier=self,
+                image,
+                {"pixel_scale": pixel_scale, "segmentation": segmentation},
                 position=position,
                 n_workers=n_workers,
-                batch_size=self._batch_size,
                 overwrite_columns=overwrite,
                 progress=progress,
             )
@@ -332,22 +328,31 @@ class MorphologyClassifier:
         )
 
     def classify_image(
-        self, image, *, detection=None, pixel_scale=None, progress=False
+        self,
+        image,
+        *,
+        detection=None,
+        pixel_scale=None,
+        n_workers=None,
+        progress=False,
     ):
         """
         Detect the sources of an image and classify each.
 
         Parameters
         ----------
-        image : image
-            The mosaic: anything that `classify` takes as one image. Its
-            uncertainty and mask are used.
+        image : image, or tiles
+            The mosaic: anything that `classify` takes as one image, or its tiles,
+            see `~galmorph.scale.find_tiles`. Its uncertainty and mask are used. Of
+            files parts are read, see `~galmorph.scale.detect_parts`.
         detection : `~galmorph.images.DetectionConfig` or \
                 `~galmorph.images.Detection`, optional
             Settings of the detection, or its result.
         pixel_scale : `~astropy.units.Quantity` or float, optional
             Size of a pixel, in arcsec where there is no unit; by default the
             WCS's.
+        n_workers : int, optional
+            Of images in files: number of processes, see `~galmorph.scale.annotate`.
         progress : bool, optional
             Whether to show progress on standard error.
 
@@ -364,6 +369,15 @@ class MorphologyClassifier:
         from galmorph.images import Detection, detect_sources
         from galmorph.tables import annotate_table, without_clashes
 
+        if in_files(image) and not isinstance(detection, Detection):
+            return self._annotated(
+                None,
+                image,
+                {"pixel_scale": pixel_scale},
+                detection=detection,
+                n_workers=n_workers,
+                progress=progress,
+            )
         image = self._read(image, pixel_scale)
         if not isinstance(detection, Detection):
             detection = detect_sources(image, detection, progress=progress)
@@ -398,35 +412,28 @@ class MorphologyClassifier:
         ImageError
             If the one image is not valid.
         """
-        from galmorph.images import Stamps
-
         if is_one_image(images):
             cutouts = self._cutouts_of_one(images, positions, pixel_scale)
         else:
             cutouts = self._cutouts_of_many(images, positions, pixel_scale, {})
-        parts, failures = [], {}
-        for part in stamps_in_batches(cutouts, self._preprocessor, self._batch_size):
-            first = sum(map(len, parts))
-            failures |= {first + row: why for row, why in part.failures.items()}
-            parts.append(part)
-        return Stamps(
-            np.concatenate([part.data for part in parts]),
-            np.concatenate([part.flags for part in parts]),
-            join_tables([part.measurements for part in parts]),
-            failures,
+        return join_stamps(
+            stamps_in_batches(cutouts, self._preprocessor, self._batch_size)
+        )
+
+    def _annotated(self, catalog, tiles, given, **settings):
+        from galmorph.scale import find_tiles
+        from galmorph.scale.annotating import annotated
+
+        return annotated(
+            catalog,
+            find_tiles(tiles, **given),
+            classifier=self,
+            batch_size=self._batch_size,
+            **settings,
         )
 
     def _read(self, image, pixel_scale):
-        from galmorph.images import as_nddata
-
-        image = as_nddata(image, pixel_scale=pixel_scale, band_axis=band_axis(image))
-        bands = image.data.shape[2] if image.data.ndim == 3 else 1
-        if bands != self._bands:
-            raise ImageError(
-                f"image: it has {bands} bands, and the model {self.name!r} reads"
-                f" {self._bands}"
-            )
-        return image
+        return read_bands(image, pixel_scale, self._bands, self.name)
 
     def _cutouts_of_one(self, image, positions, pixel_scale):
         from galmorph.images import cutout_from_image

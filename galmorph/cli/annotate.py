@@ -3,8 +3,6 @@
 ``galmorph annotate``: a catalogue and its images -> the catalogue with fractions.
 """
 
-import glob
-import os
 from pathlib import Path
 
 from galmorph.cli.arguments import (
@@ -18,12 +16,10 @@ from galmorph.cli.arguments import (
     read_image,
     read_segmentation,
 )
-from galmorph.cli.output import check_outputs, finish, finish_run
+from galmorph.cli.output import check_outputs, finish
+from galmorph.cli.surveys import is_long, run_long
 
 __all__ = ["add_parser", "run"]
-
-LARGE = 1 << 28
-"""Bytes of an image that is not read into memory as a whole."""
 
 
 def add_parser(verbs):
@@ -72,7 +68,7 @@ def add_parser(verbs):
     add_image_arguments(parser)
     add_model_argument(parser)
     add_output_arguments(parser)
-    add_scale_arguments(parser)
+    add_scale_arguments(parser, dask=True)
 
 
 def _columns(args):
@@ -84,19 +80,6 @@ def _columns(args):
     if None not in (*sky, *pixels):
         raise UsageError("give --ra and --dec or --x and --y, not both")
     return ("pixels", pixels) if sky[0] is None else ("sky", sky)
-
-
-def _is_long(args):
-    """Whether the work is done tile by tile, in processes, and can be resumed."""
-    wanted = (args.workers, args.memory_limit, args.shards, args.dask)
-    if len(args.tiles) > 1 or any(each is not None for each in wanted):
-        return True
-    (image,) = args.tiles
-    if not image.lower().endswith((".fits", ".fit", ".gz", ".fz")):
-        return "://" not in image  # a table of tiles, or a pattern
-    if not os.path.exists(image):
-        return glob.has_magic(image) and "://" not in image
-    return os.path.getsize(image) > LARGE
 
 
 def run(args):
@@ -117,8 +100,13 @@ def run(args):
     if names[0] is not None:
         keys = ("x", "y") if kind == "pixels" else ("ra", "dec")
         position = dict(zip(keys, names, strict=True))
-    if _is_long(args):
-        return _run_long(args, position)
+    if is_long(args):
+        return run_long(
+            args,
+            args.catalog,
+            position=position,
+            overwrite_columns=args.overwrite_columns,
+        )
     return _run_short(args, position)
 
 
@@ -139,49 +127,3 @@ def _run_short(args, position):
         progress=on_terminal(),
     )
     finish(table, args, images=image)
-
-
-def _run_long(args, position):
-    from galmorph.scale import annotate, annotate_partitions, find_tiles
-
-    outputs = [*args.output, *([args.shards] if args.shards is not None else [])]
-    if len(outputs) != 1:
-        raise UsageError(
-            "for tiles, large images and with --workers or --memory-limit give one"
-            " output: -o FILE or --shards FOLDER"
-        )
-    if args.shards is None:
-        check_outputs(args, exist=True)
-    elif args.shards.suffix:
-        raise UsageError(f"--shards: {args.shards} looks like a file; name a folder")
-    if args.gallery is not None:
-        raise UsageError("--gallery: only of one small image")
-    files = ("rms", "weight", "mask", "segmentation")
-    own = {name: getattr(args, name) for name in files if getattr(args, name)}
-    tiles = find_tiles(args.tiles, **own, hdu=args.hdu, pixel_scale=args.pixel_scale)
-    if own and len(tiles) > 1:
-        raise UsageError(
-            f"--{next(iter(own))}: for several tiles name these files in a table of"
-            " tiles"
-        )
-    if args.dask is None:
-        own = {"n_workers": args.workers, "memory_limit": args.memory_limit}
-    elif args.shards is None or args.workers is not None or args.memory_limit:
-        raise UsageError(
-            "--dask needs --shards FOLDER; its workers have their number and memory"
-            " from those who start them"
-        )
-    else:
-        annotate, own = annotate_partitions, {"client": args.dask}
-    summary = annotate(
-        args.catalog,
-        tiles,
-        outputs[0],
-        classifier=load_classifier(args.model),
-        position=position,
-        **own,
-        overwrite=args.overwrite,
-        overwrite_columns=args.overwrite_columns,
-        progress=on_terminal(),
-    )
-    return finish_run(summary)

@@ -184,13 +184,15 @@ def add_image_arguments(parser):
     add_pixel_scale(parser)
 
 
-def add_scale_arguments(parser):
+def add_scale_arguments(parser, dask=False):
     """
     Add ``--workers``, ``--memory-limit``, ``--shards`` and ``--dask``.
 
     Parameters
     ----------
     parser : `argparse.ArgumentParser`
+    dask : bool, optional
+        Whether the verb works on a cluster.
     """
     group = parser.add_argument_group(
         "large surveys",
@@ -215,12 +217,14 @@ def add_scale_arguments(parser):
         metavar="FOLDER",
         help="write many tables, in the order of the catalogue, instead of -o",
     )
-    group.add_argument(
-        "--dask",
-        metavar="SCHEDULER",
-        help="address of a Dask cluster, e.g. tcp://127.0.0.1:8786, that annotates the"
-        " Parquet files of CATALOG, a folder or pattern; needs --shards",
-    )
+    parser.set_defaults(dask=None)
+    if dask:
+        group.add_argument(
+            "--dask",
+            metavar="SCHEDULER",
+            help="address of a Dask cluster, e.g. tcp://127.0.0.1:8786, that annotates"
+            " the Parquet files of CATALOG, a folder or pattern; needs --shards",
+        )
 
 
 def add_detection_arguments(parser):

@@ -12,11 +12,13 @@ import numpy as np
 from astropy.table import Column, QTable, vstack
 
 from galmorph.core import CatalogError, ConfigurationError, conf
+from galmorph.images import DetectionConfig
 from galmorph.scale.footprints import Footprints, on_disk
 from galmorph.scale.manifest import describe_run, part_of_position
 from galmorph.scale.plan import Placed, place_sources, plan_tasks
 from galmorph.scale.prediction import Collector, not_placed
 from galmorph.scale.resources import choose_workers
+from galmorph.scale.searching import search_tiles
 from galmorph.scale.shards import Memory, RunFolder
 from galmorph.scale.summary import ProgressLine, Summary
 from galmorph.scale.tiles import find_tiles
@@ -49,6 +51,7 @@ def annotate(
     classifier,
     position=None,
     label=None,
+    detection=None,
     n_workers=None,
     batch_size=None,
     memory_limit=None,
@@ -66,8 +69,9 @@ def annotate(
 
     Parameters
     ----------
-    catalog : `~astropy.table.Table` or path-like
-        The catalogue, or its file; Parquet and FITS are read in parts.
+    catalog : `~astropy.table.Table`, path-like or None
+        The catalogue, or its file; Parquet and FITS are read in parts. `None` for
+        the sources that `detect_parts` finds in the tiles.
     tiles : path-like, str, image, `~galmorph.scale.Tile`, table or list
         The mosaic or its tiles, see `~galmorph.scale.find_tiles`.
     out : path-like
@@ -81,6 +85,8 @@ def annotate(
     label : str, optional
         Column with the labels of the sources in the tiles' segmentation maps; by
         default a source is the segment at its position.
+    detection : `~galmorph.images.DetectionConfig`, optional
+        Settings of the detection, where there is no catalogue.
     n_workers : int, optional
         Number of processes that make stamps, 0 for none but this one; by default
         one for each processor, none for few galaxies or images in memory.
@@ -128,11 +134,15 @@ def annotate(
     out = Path(out)
     in_shards = not out.name.lower().endswith(tuple(SUFFIXES))
     tiles = find_tiles(tiles)
-    catalog = LongTable(catalog)
+    if catalog is None:
+        described = (detection or DetectionConfig()).to_dict()
+    else:
+        catalog = LongTable(catalog)
+        described = catalog.path or catalog.table
     folder = RunFolder(
         out if in_shards else out.with_name(f"{out.name}.parts"),
         describe_run(
-            catalog.path or catalog.table,
+            described,
             tiles,
             classifier,
             position=position,
@@ -148,6 +158,20 @@ def annotate(
         raise CatalogError(
             f"out: {str(out)!r} is there already; give another name or overwrite=True"
         )
+    found = None
+    if catalog is None:
+        Footprints(tiles, classifier.bands)  # before there is a folder
+        with folder as store:
+            found = search_tiles(
+                tiles,
+                detection,
+                store.path,
+                n_workers=n_workers,
+                memory_limit=memory_limit,
+                progress=progress,
+            )
+        catalog, tiles = LongTable(found.catalog), found.tiles
+        position, label = found.columns
     with _begun(
         catalog,
         tiles,
@@ -161,6 +185,8 @@ def annotate(
         overwrite_columns=overwrite_columns,
     ) as run:
         summary = run.summary
+        if found is not None:
+            found.tell(summary)
         with folder as store:
             for number, chunk in enumerate(catalog.chunks(CHUNK_ROWS)):
                 run.shard(number, chunk, store, joined=in_shards)
@@ -180,6 +206,7 @@ def annotated(
     classifier,
     position=None,
     label=None,
+    detection=None,
     n_workers=None,
     batch_size=None,
     memory_limit=None,
@@ -191,28 +218,48 @@ def annotated(
 
     Parameters
     ----------
-    catalog, tiles, classifier, position, label, n_workers, batch_size, memory_limit
+    catalog, tiles, classifier, position, label, detection, n_workers, batch_size
         As for `annotate`.
-    overwrite_columns, progress
+    memory_limit, overwrite_columns, progress
         As for `annotate`.
 
     Returns
     -------
     table : `~astropy.table.QTable`
     """
-    catalog = LongTable(catalog)
-    with _begun(
-        catalog,
-        find_tiles(tiles),
-        classifier,
-        memory_limit,
-        progress,
-        position=position,
-        label=label,
-        n_workers=n_workers,
-        batch_size=batch_size,
-        overwrite_columns=overwrite_columns,
-    ) as run:
+    tiles = find_tiles(tiles)
+    with contextlib.ExitStack() as stack:
+        found = None
+        if catalog is None:
+            Footprints(tiles, classifier.bands)
+            folder = tempfile.TemporaryDirectory(prefix="galmorph-")
+            found = search_tiles(
+                tiles,
+                detection,
+                stack.enter_context(folder),
+                n_workers=n_workers,
+                memory_limit=memory_limit,
+                progress=progress,
+            )
+            catalog, tiles = found.catalog, found.tiles
+            position, label = found.columns
+        catalog = LongTable(catalog)
+        run = stack.enter_context(
+            _begun(
+                catalog,
+                tiles,
+                classifier,
+                memory_limit,
+                progress,
+                position=position,
+                label=label,
+                n_workers=n_workers,
+                batch_size=batch_size,
+                overwrite_columns=overwrite_columns,
+            )
+        )
+        if found is not None:
+            found.tell(run.summary)
         store = Memory()
         for number, chunk in enumerate(catalog.chunks(CHUNK_ROWS)):
             run.shard(number, chunk, store, joined=False)

@@ -15,7 +15,7 @@ from galmorph.core import FLAGS
 __all__ = ["ProgressLine", "Summary"]
 
 _SECONDS_BETWEEN = 0.5
-STAGES = ("reading", "preprocessing", "network", "writing")
+STAGES = ("detection", "reading", "preprocessing", "network", "writing")
 
 
 @dataclass

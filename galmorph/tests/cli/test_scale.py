@@ -92,3 +92,23 @@ def test_noise_of_several_tiles_comes_from_a_table(annotate, mosaic, tmp_path):
     other = write_fits(tmp_path / "other.fits", galaxy_image((150, 150)), tan_wcs())
     code, _, err = annotate(mosaic, other, "--rms", mosaic, "-o", tmp_path / "a.ecsv")
     assert code == 2 and "--rms: for several tiles" in err
+
+
+def test_sources_of_tiles_are_detected_and_classified(galmorph, mosaic, model, tmp_path):
+    small, large = tmp_path / "small.ecsv", tmp_path / "large.ecsv"
+    words = ("mosaic", mosaic, "--model", model, "--n-sigma", 4, "-o")
+    assert galmorph(*words, small)[0] == 0
+    code, out, err = galmorph(*words, large, "--workers", 0)
+    assert code == 0 and "detection" in out and f"written: {large}" in err
+    one, other = read_table(small), read_table(large)
+    assert one.colnames == other.colnames and len(one) == len(other) > 0
+    np.testing.assert_allclose(one["f_disk"], other["f_disk"], atol=1e-4)
+    copy = tmp_path / "copy.fits"
+    copy.write_bytes(mosaic.read_bytes())
+    code, out, err = galmorph(
+        "mosaic", mosaic, copy, "--model", model, "--shards", tmp_path / "shards"
+    )
+    # of two tiles of the same place each source is taken from one
+    assert code == 0 and f"{len(one)} rows" in out
+    code, out, err = galmorph("mosaic", mosaic, copy, "--model", model)
+    assert code == 2 and "give one output" in err

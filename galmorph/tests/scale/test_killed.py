@@ -63,9 +63,11 @@ def same(one, other):
         np.testing.assert_array_equal(np.asarray(one[name]), np.asarray(other[name]))
 
 
+@pytest.mark.parametrize("detected", [False, True])
 def test_a_run_that_is_killed_goes_on_to_the_same_table(
-    catalog, files, bundle, processes, tmp_path
+    catalog, files, bundle, processes, detected, tmp_path
 ):
+    catalog = None if detected else catalog
     seed = int(time.time())
     print(f"seed {seed}")
     random.seed(seed)
