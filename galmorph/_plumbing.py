@@ -17,6 +17,7 @@ import numpy as np
 from galmorph.core import CatalogError, ImageError
 
 __all__ = [
+    "annotate_tiles",
     "check_number",
     "in_files",
     "is_one_image",
@@ -50,6 +51,16 @@ def is_one_image(images):
         kind = getattr(getattr(images, "dtype", None), "kind", "")
         return getattr(images, "ndim", 2) != 1 or kind not in ("U", "O", "T")
     return not isinstance(images, Iterable)
+
+
+def annotate_tiles(classifier, catalog, tiles, given, **settings):
+    """A table of the sources of tiles, of which ``given`` is known."""
+    from galmorph.scale import find_tiles
+    from galmorph.scale.annotating import annotated
+
+    return annotated(
+        catalog, find_tiles(tiles, **given), classifier=classifier, **settings
+    )
 
 
 def in_files(image):

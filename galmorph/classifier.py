@@ -11,6 +11,7 @@ import numpy as np
 
 from galmorph import __version__
 from galmorph._plumbing import (
+    annotate_tiles,
     check_number,
     in_files,
     is_one_image,
@@ -308,10 +309,12 @@ class MorphologyClassifier:
         from galmorph.tables import annotate_table, pixel_positions, without_clashes
 
         if in_files(image):
-            return self._annotated(
+            return annotate_tiles(
+                self,
                 catalog,
                 image,
                 {"pixel_scale": pixel_scale, "segmentation": segmentation},
+                batch_size=self._batch_size,
                 position=position,
                 n_workers=n_workers,
                 overwrite_columns=overwrite,
@@ -370,10 +373,12 @@ class MorphologyClassifier:
         from galmorph.tables import annotate_table, without_clashes
 
         if in_files(image) and not isinstance(detection, Detection):
-            return self._annotated(
+            return annotate_tiles(
+                self,
                 None,
                 image,
                 {"pixel_scale": pixel_scale},
+                batch_size=self._batch_size,
                 detection=detection,
                 n_workers=n_workers,
                 progress=progress,
@@ -418,18 +423,6 @@ class MorphologyClassifier:
             cutouts = self._cutouts_of_many(images, positions, pixel_scale, {})
         return join_stamps(
             stamps_in_batches(cutouts, self._preprocessor, self._batch_size)
-        )
-
-    def _annotated(self, catalog, tiles, given, **settings):
-        from galmorph.scale import find_tiles
-        from galmorph.scale.annotating import annotated
-
-        return annotated(
-            catalog,
-            find_tiles(tiles, **given),
-            classifier=self,
-            batch_size=self._batch_size,
-            **settings,
         )
 
     def _read(self, image, pixel_scale):

@@ -94,7 +94,9 @@ def test_noise_of_several_tiles_comes_from_a_table(annotate, mosaic, tmp_path):
     assert code == 2 and "--rms: for several tiles" in err
 
 
-def test_sources_of_tiles_are_detected_and_classified(galmorph, mosaic, model, tmp_path):
+def test_sources_of_tiles_are_detected_and_classified(
+    galmorph, mosaic, model, tmp_path
+):
     small, large = tmp_path / "small.ecsv", tmp_path / "large.ecsv"
     words = ("mosaic", mosaic, "--model", model, "--n-sigma", 4, "-o")
     assert galmorph(*words, small)[0] == 0
