@@ -3,6 +3,7 @@
 From measured targets to the pixels of their stamps.
 """
 
+import functools
 import zlib
 
 import numpy as np
@@ -25,6 +26,8 @@ __all__ = ["matched_noise", "quality_flags", "render_stamps"]
 _LOW_SNR = 10
 _FEW_PIXELS = 9
 _MOST_MASKED = 0.1  # share of a stamp that may be masked and still be whole
+_SIDE = 512  # of the fields from which noise is taken
+_STEP = 0.02  # of the correlation of neighbouring pixels
 
 
 def matched_noise(plane, sky, shape, seed):
@@ -59,7 +62,6 @@ def matched_noise(plane, sky, shape, seed):
     >>> bool(abs(noise.std() - 1) < 0.02)
     True
     """
-    noise = np.random.default_rng(seed).standard_normal(shape, np.float32)
     clipped = np.clip(plane, -3, 3)
     clipped *= sky
     pairs, total = 0, 0.0
@@ -67,12 +69,26 @@ def matched_noise(plane, sky, shape, seed):
         total += np.einsum("ij,ij->", clipped[one], clipped[other], dtype=float)
         pairs += np.count_nonzero(sky[one] & sky[other])
     correlation = min(total / max(pairs, 1), 0.9)
-    if correlation < 0.1:
+    field = _noise_field(max(round(correlation / _STEP), 0))
+    # another place of the field for another seed; beyond its edge it goes on
+    place = zlib.crc32(seed.to_bytes(8, "little"))
+    top, left = place % _SIDE, place // _SIDE % _SIDE
+    if top + shape[0] <= _SIDE and left + shape[1] <= _SIDE:
+        return field[top : top + shape[0], left : left + shape[1]].copy()
+    rows, columns = (np.arange(n) + k for n, k in zip(shape, (top, left), strict=True))
+    return field[rows[:, None] % _SIDE, columns % _SIDE]
+
+
+@functools.lru_cache(maxsize=64)
+def _noise_field(steps):
+    """Noise of standard deviation one and so many steps of correlation."""
+    noise = np.random.default_rng(steps).standard_normal((_SIDE, _SIDE), np.float32)
+    if steps * _STEP < 0.1:
         return noise
     # white noise smoothed by a Gaussian s has the correlation exp(-1 / 4 s^2)
-    sigma = np.sqrt(-0.25 / np.log(correlation))
+    sigma = np.sqrt(-0.25 / np.log(steps * _STEP))
     noise = ndimage.gaussian_filter(noise, sigma, mode="wrap")
-    return noise / max(noise.std(), 1e-3)
+    return noise / noise.std()
 
 
 def render_stamps(stack, targets, rows, side, config):
