@@ -144,7 +144,7 @@ def draw_neighbour(random, magnitudes=(18.0, 25.0)):
 
 def _spheroid(truth, random):
     # many early types have a disk as well (Emsellem et al. 2011, MNRAS 414, 888)
-    truth["bulge_to_total"] = 1.0 - 0.6 * _sometimes(random, 0.7, 1.0, 1.5)
+    truth["bulge_to_total"] = 1.0 - 0.5 * _sometimes(random, 0.6, 1.0, 1.2)
     # most early types have indices of 2.5 to 6 (van der Wel et al. 2012, ApJS 203, 24)
     truth["sersic_n"] = random.uniform(2.5, 6.0)
     truth["axis_ratio"] = min(max(random.normal(0.78, 0.15), 0.4), 1.0)
@@ -162,7 +162,7 @@ def _sometimes(random, share, a, b):
 
 
 def _disk(truth, random):
-    truth["bulge_to_total"] = random.beta(0.8, 1.5)
+    truth["bulge_to_total"] = 0.75 * random.beta(0.8, 1.5)
     truth["sersic_n"] = random.uniform(1.5, 4.5)
     truth["axis_ratio"] = _inclined(random)
     truth["spiral"] = _sometimes(random, 0.5, 2, 2)
