@@ -128,7 +128,7 @@ def main():
 
     field = simulate_field((options.field,) * 2, seed=1, rms=options.rms)
     print(
-        " side  way                    sources  seconds  Mpix/s  ratio  main  worker MiB"
+        " side  way                    sources  seconds  Mpix/s ratio  main  worker MiB"
     )
     for side in options.sides:
         with tempfile.TemporaryDirectory() as folder:
