@@ -6,6 +6,8 @@ How unlike the training images an image is, as the network sees it.
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.optimize import minimize
+from scipy.special import expit
 
 from galmorph.core import BundleError
 from galmorph.models._weights import read_arrays, write_arrays
@@ -16,6 +18,11 @@ __all__ = ["Domain", "features_of", "fit_domain", "with_features"]
 _MOST_DIRECTIONS = 64
 # directions with a smaller share of the largest variance are left out
 _LEAST_VARIANCE = 1e-5
+# share of held-out galaxies that are beyond the limit
+_BEYOND = 0.01
+# of the odds of being an outlier this root counts, and no more than this logarithm
+_ROOT = 4
+MOST_ODDS = 5.0
 
 
 @dataclass(frozen=True)
@@ -26,7 +33,9 @@ class Domain:
     The distance of an image is the Mahalanobis distance of its features, that is
     of what the network's last layer sees (Lee et al. 2018, NeurIPS 31, 7167, with
     one class), over the distance that 1 % of held-out galaxies of the training's
-    kind exceed. Above 1 an image is unlike them.
+    kind exceed. Above 1 an image is unlike them. Where images were known that are
+    no galaxies (outlier exposure, Hendrycks, Mazeika & Dietterich 2019, ICLR), the
+    odds of being one of them count too, if they say that it is further away.
 
     Parameters
     ----------
@@ -35,6 +44,9 @@ class Domain:
     directions : `~numpy.ndarray`
         Shape (features, directions): the distance is the length of the features
         minus their mean, times this matrix.
+    outliers : `~numpy.ndarray`, optional
+        Shape (features + 1,): the logarithm of the distance by the odds is linear
+        in the features, with these weights and, last, this constant.
 
     Examples
     --------
@@ -47,6 +59,7 @@ class Domain:
 
     mean: np.ndarray
     directions: np.ndarray
+    outliers: np.ndarray | None = None
 
     def distances(self, features):
         """
@@ -63,7 +76,11 @@ class Domain:
             Shape (n,), float32.
         """
         squares = np.square(self.coordinates(features))
-        return np.sqrt(np.sum(squares, axis=1)).astype(np.float32)
+        distances = np.sqrt(np.sum(squares, axis=1)).astype(np.float32)
+        if self.outliers is None:
+            return distances
+        odds = np.asarray(features) @ self.outliers[:-1] + self.outliers[-1]
+        return np.maximum(distances, np.exp(np.minimum(odds, MOST_ODDS)))
 
     def coordinates(self, features):
         """
@@ -90,9 +107,10 @@ class Domain:
         -------
         content : bytes
         """
-        return write_arrays(
-            {"mean": self.mean, "directions": self.directions}, "float32"
-        )
+        arrays = {"mean": self.mean, "directions": self.directions}
+        if self.outliers is not None:
+            arrays["outliers"] = self.outliers
+        return write_arrays(arrays, "float32")
 
     @classmethod
     def from_bytes(cls, content):
@@ -113,18 +131,23 @@ class Domain:
             If it is no such file.
         """
         arrays = read_arrays(content)
-        if set(arrays) != {"directions", "mean"}:
+        if set(arrays) - {"outliers"} != {"directions", "mean"}:
             raise BundleError(f"expected 'directions' and 'mean', found {list(arrays)}")
         mean, directions = arrays["mean"], arrays["directions"]
+        outliers = arrays.get("outliers")
         if mean.ndim != 1 or directions.ndim != 2 or len(mean) != len(directions):
             raise BundleError(
                 f"mean and directions have the shapes {mean.shape} and"
                 f" {directions.shape}"
             )
-        return cls(mean, directions)
+        if outliers is not None and outliers.shape != (len(mean) + 1,):
+            raise BundleError(
+                f"mean and outliers have the shapes {mean.shape} and {outliers.shape}"
+            )
+        return cls(mean, directions, outliers)
 
 
-def fit_domain(features, held_out):
+def fit_domain(features, held_out, outliers=None):
     """
     Describe the domain of a network.
 
@@ -134,6 +157,8 @@ def fit_domain(features, held_out):
         Features of the galaxies that it learned from, shape (n, features).
     held_out : array_like
         Those of others of the same kind, which set the scale.
+    outliers : array_like, optional
+        Those of images that are no galaxies.
 
     Returns
     -------
@@ -165,10 +190,40 @@ def fit_domain(features, held_out):
     if not kept.any():
         return None
     directions = vectors[:, kept] / np.sqrt(variances[kept])
-    limit = np.quantile(Domain(mean, directions).distances(held_out), 0.99)
+    # the two kinds of distance share the galaxies that may be beyond the limit
+    beyond = _BEYOND if outliers is None else _BEYOND / 2
+    limit = np.quantile(Domain(mean, directions).distances(held_out), 1 - beyond)
     if not limit > 0:
         return None
-    return Domain(mean.astype(np.float32), (directions / limit).astype(np.float32))
+    if outliers is not None:
+        outliers = _fit_outliers(features, np.asarray(outliers, float))
+        odds = held_out @ outliers[:-1] + outliers[-1]
+        outliers[-1] -= np.quantile(odds, 1 - beyond)
+        outliers = (outliers / _ROOT).astype(np.float32)
+    directions = (directions / limit).astype(np.float32)
+    return Domain(mean.astype(np.float32), directions, outliers)
+
+
+def _fit_outliers(features, outliers):
+    """Weights and constant of the logarithm of the odds of being an outlier."""
+    x = np.concatenate([features, outliers])
+    is_one = np.arange(len(x)) >= len(features)
+    mean, spread = x.mean(axis=0), x.std(axis=0)
+    spread[spread == 0] = 1
+    x = np.column_stack([(x - mean) / spread, np.ones(len(x))])
+    # both kinds count alike, however many there are
+    share = np.where(is_one, 0.5 / is_one.sum(), 0.5 / (~is_one).sum())
+
+    def likelihood(weights):
+        logit = x @ weights
+        value = share @ (np.logaddexp(0, logit) - is_one * logit)
+        slope = x.T @ (share * (expit(logit) - is_one))
+        return value + 5e-5 * weights @ weights, slope + 1e-4 * weights
+
+    weights = minimize(likelihood, np.zeros(x.shape[1]), jac=True, method="L-BFGS-B").x
+    weights[:-1] /= spread
+    weights[-1] -= weights[:-1] @ mean
+    return weights
 
 
 def with_features(model):

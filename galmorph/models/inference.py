@@ -10,7 +10,7 @@ import numpy as np
 
 from galmorph.core import BundleError, ConfigurationError
 from galmorph.models._keras import keras
-from galmorph.models.domain import with_features
+from galmorph.models.domain import MOST_ODDS, with_features
 from galmorph.models.errors import ErrorModel
 from galmorph.models.layers import MOST_VIEWS, views
 
@@ -161,6 +161,11 @@ class Predictor:
                 coordinates = ops.cast(features, "float32") - domain.mean
                 coordinates = ops.matmul(coordinates, domain.directions)
                 distances = ops.sqrt(ops.sum(ops.square(coordinates), axis=1))
+                if domain.outliers is not None:
+                    weights, constant = domain.outliers[:-1], domain.outliers[-1]
+                    odds = ops.matmul(ops.cast(features, "float32"), weights)
+                    odds = ops.minimum(odds + constant, MOST_ODDS)
+                    distances = ops.maximum(distances, ops.exp(odds))
                 distances = mean_of_views(distances)
                 if len(seen_by):
                     seen = mean_of_views(ops.matmul(coordinates, seen_by))

@@ -133,17 +133,19 @@ def predictions(models, dataset, parts, members, views):
     return predicted
 
 
-def domain_of(model, known, held_out):
+def domain_of(model, known, held_out, outliers=None):
     """The `~galmorph.models.Domain` of stamps, and where held-out ones are in it."""
     from galmorph.models.domain import features_of, fit_domain
 
     known = known[:: -(-len(known) // _MOST_OF_DOMAIN) or 1]
     side = model.input_shape[1]
-    known, held_out = (
-        features_of(model, augment(stamps, side, None, None))
-        for stamps in (known, held_out)
+    known, held_out, outliers = (
+        None
+        if stamps is None
+        else features_of(model, augment(stamps, side, None, None))
+        for stamps in (known, held_out, outliers)
     )
-    domain = fit_domain(known, held_out)
+    domain = fit_domain(known, held_out, outliers)
     return domain, None if domain is None else domain.coordinates(held_out)
 
 

@@ -17,7 +17,16 @@ __all__ = ["calibrate"]
 
 
 def calibrate(
-    bundle, data, *, out, known=None, scheme=None, name=None, card=None, overwrite=False
+    bundle,
+    data,
+    *,
+    out,
+    known=None,
+    outliers=None,
+    scheme=None,
+    name=None,
+    card=None,
+    overwrite=False,
 ):
     """
     Fit the errors and the domain of a model to labelled galaxies.
@@ -40,6 +49,8 @@ def calibrate(
     known : `~numpy.ndarray`, optional
         Stamps that the model was trained with, which describe its domain; by
         default every second one of ``data`` does.
+    outliers : `~numpy.ndarray`, optional
+        Stamps of images that are no galaxies, which the domain shall leave out.
     scheme : str or `~galmorph.core.LabelScheme`, optional
         The outputs to keep, which must be independent votes; by default all.
     name, card : str, optional
@@ -86,7 +97,10 @@ def calibrate(
         [predict(model, dataset.stamps, views=views) for model in models], axis=0
     )
     domain, coordinates = domain_of(
-        models[0], dataset.stamps[::2] if known is None else known, dataset.stamps
+        models[0],
+        dataset.stamps[::2] if known is None else known,
+        dataset.stamps,
+        outliers,
     )
     architecture = bundle.config["architecture"]
     return save_bundle(

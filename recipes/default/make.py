@@ -177,6 +177,7 @@ def main():
         result.bundle,
         held_out(config, args.out, args.workers),
         known=stamps[np.asarray(labels["is_galaxy"]) == 1],
+        outliers=stamps[np.asarray(labels["is_galaxy"]) == 0],
         scheme=CANDELS,
         name=config["name"],
         overwrite=True,

@@ -66,6 +66,36 @@ def test_a_bundle_keeps_the_domain(tmp_path, domain, stamps, views):
         np.testing.assert_allclose(turned, found, rtol=1e-4)
 
 
+def test_known_outliers_are_far_though_their_features_are_common():
+    random = np.random.default_rng(1)
+    known, held_out, others = random.normal(size=(3, 2000, 6))
+    outliers = random.normal(size=(2000, 6))
+    outliers[:, 0] += 3
+    plain = fit_domain(known, held_out)
+    domain = fit_domain(known, held_out, outliers[::2])
+    assert np.mean(plain.distances(outliers[1::2]) > 1) < 0.4
+    assert np.mean(domain.distances(outliers[1::2]) > 1) > 0.6
+    assert np.mean(domain.distances(held_out) > 1) == pytest.approx(0.01, abs=0.002)
+    assert np.mean(domain.distances(others) > 1) < 0.02
+
+
+@pytest.mark.parametrize("views", [1, 8])
+def test_a_bundle_keeps_what_outliers_are_like(tmp_path, stamps, views):
+    features = features_of(small_network(1), stamps)
+    domain = fit_domain(features[:40], features[40:], features[::3] + 0.1)
+    path = save_small_bundle(tmp_path / "b.zip", domain=domain, weights_dtype="float32")
+    bundle = load_bundle(path)
+    np.testing.assert_array_equal(bundle.domain.outliers, domain.outliers)
+    turned = np.stack([stamps, stamps[:, :, ::-1]])
+    distances = [domain.distances(features_of(small_network(1), x)) for x in turned]
+    found = Predictor(bundle, views=views).predict(stamps).distances
+    if views == 1:
+        np.testing.assert_allclose(found, distances[0], rtol=1e-4)
+    else:
+        again = Predictor(bundle, views=views).predict(turned[1]).distances
+        np.testing.assert_allclose(found, again, rtol=1e-3)
+
+
 def test_a_bundle_without_domain_does_not_know(make_bundle, stamps):
     bundle = make_bundle()
     assert bundle.domain is None
@@ -93,6 +123,7 @@ def test_a_damaged_domain_is_told(tmp_path, domain):
         {"mean": [0.0]},
         {"mean": [0.0], "directions": [[1.0], [2.0]]},
         {"mean": [0.0], "directions": [1.0]},
+        {"mean": [0.0], "directions": [[1.0]], "outliers": [1.0]},
     ],
 )
 def test_a_domain_of_wrong_arrays_is_refused(arrays):
