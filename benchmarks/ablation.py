@@ -7,8 +7,9 @@ One thing is added at a time: to the fully connected baseline and to the network
 views and over models; then the compact network. Two test beds: galaxies simulated
 as CANDELS sees them (a given test share), and the votes of Galaxy Zoo: CEERS on
 JWST stamps (five-fold cross-validation with the folds of the table), which are
-looked for in the folder that GALMORPH_TEST_DATA names. What is finished is kept in
---out; started again, it goes on. Prints one table for each bed.
+looked for in the folder that GALMORPH_TEST_DATA names. Stamps and unfinished runs are
+kept in --out, the predictions of finished networks in --done; started again, it goes
+on. Prints one table for each bed, of the rows that are finished.
 
     python benchmarks/ablation.py --out runs/ablation
 """
@@ -18,6 +19,7 @@ import json
 import os
 import shutil
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -128,15 +130,18 @@ class Simulated:
         return np.random.default_rng(self.seed).random(self.n) < 0.25
 
 
-def unit(bed, row, seed, fold, stamps, out):
-    """Train one network; its true and predicted fractions, plain and with views."""
+def place(folder, row, seed, fold):
+    """Where the predictions of a network are kept."""
+    name = f"{row}-{seed}-{fold}".replace(", ", "-").replace("+ ", "plus-")
+    return folder / f"{name.replace(' ', '-')}.npz"
+
+
+def unit(bed, row, seed, fold, stamps, out, done):
+    """Train one network; keep its true and predicted fractions, plain and viewed."""
     settings = dict(ROWS[row])
     shape = settings.pop("shape")
-    name = f"{row}-{seed}-{fold}".replace(", ", "-").replace("+ ", "plus-")
-    name = name.replace(" ", "-")
-    done = out / f"{name}.npz"
     if not done.exists():
-        folder = out / "work" / name
+        folder = out / "work" / done.stem
         result = train(
             (stamps, bed.table),
             out=folder,
@@ -159,20 +164,24 @@ def unit(bed, row, seed, fold, stamps, out):
         )
         history = result.history
         with open(done.with_suffix(".part"), "wb") as file:
-            np.savez(
+            np.savez_compressed(
                 file,
                 rows=rows,
-                truth=bed.scheme.labels(bed.table)[rows],
-                plain=bed.scheme.labels(found),
-                views=viewed,
-                training=np.asarray(history["rmse"]),
-                validation=np.asarray(history["val_rmse"]),
+                truth=bed.scheme.labels(bed.table)[rows].astype(np.float16),
+                plain=bed.scheme.labels(found).astype(np.float16),
+                views=viewed.astype(np.float16),
+                training=np.asarray(history["rmse"], np.float32),
+                validation=np.asarray(history["val_rmse"], np.float32),
                 metrics=json.dumps(result.metrics),
             )
         os.replace(done.with_suffix(".part"), done)
         shutil.rmtree(folder)
-        say(f"{bed.name}: {name}: {result.metrics['test']['all']['rmse']:.4f}")
-    with np.load(done) as saved:
+        say(f"{bed.name}: {done.stem}: {result.metrics['test']['all']['rmse']:.4f}")
+
+
+def read(path):
+    """What `unit` has kept."""
+    with np.load(path) as saved:
         return {key: saved[key] for key in saved.files}
 
 
@@ -197,24 +206,37 @@ def line(name, truth, predicted, units):
     }
 
 
-def measured(bed, out, seeds):
-    """All rows of one bed; those that matter with several seeds."""
-    folder = out / bed.name
-    folder.mkdir(parents=True, exist_ok=True)
-    found, lines, stamps = {}, [], {}
-    # what matters most first, as this takes hours
+def train_all(bed, out, done, seeds, until):
+    """Train what is not finished, what matters most first, until it is so late."""
+    stamps = {}
     for seed in range(1, seeds + 1):
         for row in reversed(ROWS):
             if seed > 1 and row not in REPEATED:
                 continue
             shape = ROWS[row]["shape"]
-            if shape not in stamps:
-                stamps[shape] = bed.stamps(shape)
-            found[row, seed] = [
-                unit(bed, row, seed, fold, stamps[shape], folder) for fold in bed.folds
-            ]
+            for fold in bed.folds:
+                path = place(done, row, seed, fold)
+                if path.exists():
+                    continue
+                if time.monotonic() > until:
+                    return
+                if shape not in stamps:
+                    stamps[shape] = bed.stamps(shape)
+                unit(bed, row, seed, fold, stamps[shape], out, path)
+
+
+def tabulate(bed, done, seeds):
+    """The rows that are finished, in all folds."""
+    found, lines = {}, []
+    for seed in range(1, seeds + 1):
+        for row in ROWS:
+            paths = [place(done, row, seed, fold) for fold in bed.folds]
+            if all(path.exists() for path in paths):
+                found[row, seed] = [read(path) for path in paths]
     for row in ROWS:
         used = sorted(key for key in found if key[0] == row)
+        if not used:
+            continue
         scores = [pooled(found[key], "plain") for key in used]
         scores = [list(pair) for pair in scores]
         entry = line(row, *scores[0], found[used[0]])
@@ -254,8 +276,34 @@ def measured(bed, out, seeds):
         table[name].info.format = ".4f"
     for name in ("seconds", "images/s", "best epoch"):
         table[name].info.format = ".0f"
-    write_table(table, folder / "table.ecsv", overwrite=True)
+    write_table(table, done / "table.ecsv", overwrite=True)
     return table
+
+
+def draw_curves(bed, done, path):
+    """RMSE by epoch of the first seed, median of the folds, one panel a row."""
+    from galmorph.visualization.drawing import COLOURS, new_figure, save_figure
+    from galmorph.visualization.plots import style_axes
+
+    columns = (len(ROWS) + 1) // 2
+    figure = new_figure(2.2 * columns, 3.8)
+    axes = figure.subplots(2, columns, sharey=True, squeeze=False).ravel()
+    for axis in axes[len(ROWS) :]:
+        axis.axis("off")
+    for axis, row in zip(axes, ROWS, strict=False):
+        style_axes(axis, row)
+        paths = [place(done, row, 1, fold) for fold in bed.folds]
+        units = [read(path) for path in paths if path.exists()]
+        for colour, key in zip(COLOURS, ("training", "validation"), strict=False):
+            if units:
+                last = min(len(u[key]) for u in units)
+                values = np.median([u[key][:last] for u in units], axis=0)
+                axis.plot(1 + np.arange(last), values, color=colour, label=key)
+        axis.set_xlabel("epoch")
+    axes[0].legend(frameon=False, fontsize=6)
+    axes[0].set_ylabel("RMSE")
+    figure.tight_layout()
+    save_figure(figure, path, dpi=110)
 
 
 BEDS = {bed.name: bed for bed in (GalaxyZoo, Simulated)}
@@ -264,14 +312,23 @@ BEDS = {bed.name: bed for bed in (GalaxyZoo, Simulated)}
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("--out", type=Path, required=True, help="folder to work in")
+    parser.add_argument("--done", type=Path, help="folder of what is finished")
     parser.add_argument("--bed", choices=BEDS, nargs="+", default=list(BEDS))
     parser.add_argument("--seeds", type=int, default=3, help="for rows that matter")
+    parser.add_argument(
+        "--minutes", type=float, default=np.inf, help="after which no network begins"
+    )
     args = parser.parse_args()
+    until = time.monotonic() + 60 * args.minutes
     for name in args.bed:
-        (args.out / name).mkdir(parents=True, exist_ok=True)
-        table = measured(BEDS[name](args.out / name), args.out, args.seeds)
+        out, done = args.out / name, (args.done or args.out / "done") / name
+        for folder in (out, done):
+            folder.mkdir(parents=True, exist_ok=True)
+        bed = BEDS[name](out)
+        train_all(bed, out, done, args.seeds, until)
         print(f"\n{name}")
-        table.pprint(max_lines=-1, max_width=-1)
+        tabulate(bed, done, args.seeds).pprint(max_lines=-1, max_width=-1)
+        draw_curves(bed, done, done / "curves.png")
 
 
 if __name__ == "__main__":

@@ -16,7 +16,8 @@ the models were not trained on fold k of SDSS and GZ CEERS, and are scored on it
 model. Sets without folds are then scored by all five, and errors are by galaxy.
 
 Writes `figures.ecsv`, `levels.ecsv`, `flags.ecsv`, `alarms.ecsv` and the same as
-`report.md`; with `--pictures` also score distributions and galleries of errors.
+`report.md`; with `--pictures` also the weak places of the models side by side, score
+distributions, and galleries of errors.
 """
 
 import argparse
@@ -29,7 +30,7 @@ from baseline import Baseline, Restricted
 from predictions import Scored, open_model
 from scores import alarm_table_rows, all_figures, flag_rows, level_rows
 
-from galmorph.tables import write_table
+from galmorph.tables import read_table, write_table
 
 
 def side_by_side(columns):
@@ -152,7 +153,13 @@ def main():
         print("\nOn the galaxies that the baseline measured\n")
         print(report([*same, baseline], args.out / "with-baseline"))
     if args.pictures:
-        from pictures import draw_all
+        from pictures import draw_all, draw_weak_places
+
+        draw_weak_places(
+            Table(read_table(args.out / "figures.ecsv")),
+            [model.label for model in models],
+            args.out / "pictures" / "weak-places.png",
+        )
 
         for model in models:
             draw_all(model, args.out / "pictures" / model.label.replace(" ", "-"))

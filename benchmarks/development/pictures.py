@@ -13,7 +13,7 @@ from galmorph.core import CANDELS, decode_flags
 from galmorph.visualization.drawing import COLOURS, new_figure, save_figure
 from galmorph.visualization.plots import style_axes
 
-__all__ = ["draw_all"]
+__all__ = ["draw_all", "draw_weak_places"]
 
 _COLUMNS, _CELL = 12, 1.35
 
@@ -178,3 +178,41 @@ def draw_all(scored, folder):
         at = some[np.argsort(p.rows[some], kind="stable")]
         gallery(scored, name, p.rows[at], [words[i] for i in at],
                 folder / f"{name}.png", name)  # fmt: skip
+
+
+def draw_weak_places(figures, labels, path):
+    """
+    Draw the figures of the known weak places, of one model beside another.
+
+    Parameters
+    ----------
+    figures : `~astropy.table.Table`
+        As of ``figures.ecsv``.
+    labels : list of str
+        The models, from the oldest on.
+    path : path-like
+    """
+    rows = figures[np.asarray(figures["set"]).astype(str) == "weak places"]
+    names = [str(name) for name in rows["figure"]]
+    groups = {
+        "AUC": [i for i, name in enumerate(names) if "AUC" in name],
+        "bias": [i for i, name in enumerate(names) if "AUC" not in name],
+    }
+    figure = new_figure(9.5, 0.34 * len(names) + 0.9)
+    heights = [len(lines) for lines in groups.values()]
+    axes = figure.subplots(2, 1, height_ratios=heights)
+    for axis, (what, lines) in zip(axes, groups.items(), strict=True):
+        style_axes(axis, "", what)
+        for number, (colour, label) in enumerate(zip(COLOURS, labels, strict=False)):
+            axis.errorbar(
+                rows[f"{label}: value"][lines],
+                np.arange(len(lines)) + 0.22 * number,
+                xerr=rows[f"{label}: error"][lines],
+                fmt="o", ms=4, color=colour, label=label,
+            )  # fmt: skip
+        axis.set_yticks(np.arange(len(lines)), [names[i] for i in lines])
+        axis.invert_yaxis()
+        axis.axvline(0 if what == "bias" else 1, color="0.8", lw=0.8, zorder=0)
+    axes[0].legend(frameon=False, fontsize=7)
+    figure.tight_layout()
+    save_figure(figure, path, dpi=110)

@@ -37,6 +37,14 @@ _SHOWN = {
     "simulated F160W, pictures": ("pooled RMSE",),
 }
 
+# those that make sense for a model without errors
+_COMPARED = {
+    name: tuple(title for title in titles if title != "share within")
+    for name, titles in _SHOWN.items()
+}
+BASELINE = "statmorph and random forest"
+"""How ``benchmarks/development`` heads the baseline's columns."""
+
 
 def model_card(values, label, report):
     """
@@ -77,8 +85,28 @@ def model_card(values, label, report):
     return Template(_TEMPLATE.read_text(encoding="utf-8")).substitute(
         values,
         figures=_table(["set", "figure", "aim", "value", "galaxies"], rows),
+        baseline=_beside_baseline(label, Path(report) / "with-baseline.ecsv"),
         alarms=_table(["images", "n", "alarms"], told),
     )
+
+
+def _beside_baseline(label, path):
+    """Table of the galaxies that the baseline has measured."""
+    if not path.exists():
+        return "The baseline was not measured with this run.\n"
+    rows = [
+        [
+            row["set"],
+            row["figure"],
+            *(_value(row[f"{of}: value"], row[f"{of}: error"]) for of in both),
+            row[f"{label}: n"],
+        ]
+        for both in [(label, BASELINE)]
+        for row in read_table(path)
+        if row["figure"].startswith(_COMPARED.get(row["set"], ("-",)))
+        and np.isfinite([row[f"{of}: value"] for of in both]).all()
+    ]
+    return _table(["set", "figure", "model", "baseline", "galaxies"], rows)
 
 
 def _value(value, error):

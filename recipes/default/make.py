@@ -195,10 +195,15 @@ def score(made, heads, args, run):
     command = [sys.executable, BENCHMARK, "--fold", str(args.fold)]
     command += ["--out", args.out / "development"]
     command += ["--model", f"default={made}", f"heads={heads}"]
+    if (args.out / "development" / "baseline" / "predictions").exists():
+        command.append("--baseline")
     environment = {**os.environ, "GALMORPH_TEST_DATA": str(args.data.resolve())}
     subprocess.run(command, check=True, env=environment, stdout=subprocess.DEVNULL)
     for name in ("figures.ecsv", "alarms.ecsv", "report.md"):
         shutil.copy(args.out / "development" / name, run)
+    if "--baseline" in command:
+        compared = args.out / "development" / "with-baseline" / "figures.ecsv"
+        shutil.copy(compared, run / "with-baseline.ecsv")
 
 
 def card_values(config, labels, result, args):
