@@ -14,6 +14,7 @@ __all__ = ["deblend_many", "deblend_segments"]
 
 _TOUCHING = np.ones((3, 3), bool)
 _ON_A_SHEET = 1 << 17  # pixels; few enough for the processor's cache
+_REPACK = 0.5  # share of the pixels on a sheet with which they get a smaller one
 _MOST_MARKERS = 200  # with more, photutils takes levels of equal distance
 
 
@@ -148,6 +149,19 @@ def _places(heights, widths):
     return top, left, (row + height + 1, widest)
 
 
+def _packed(pixels, width, owner):
+    """Places of pixels on a sheet without what their segments have lost."""
+    row, column = np.divmod(pixels, width)
+    if not owner.size:
+        return pixels, (1, 1)
+    present = np.bincount(owner) > 0
+    which = (np.cumsum(present) - 1)[owner]
+    (low, high), (first, last) = _range(row, which), _range(column, which)
+    top, left, shape = _places(high - low + 1, last - first + 1)
+    row, column = row + (top - low)[which], column + (left - first)[which]
+    return row * shape[1] + column, shape
+
+
 def _boxes(top, left, heights, widths):
     edges = np.transpose([top, top + heights, left, left + widths])
     return [np.s_[a:b, c:d] for a, b, c, d in edges.tolist()]
@@ -213,14 +227,20 @@ class _Segments:
     def _markers(self, n_pixels, levels):
         markers = self.owner + 1
         rest, owner, values = np.arange(len(markers)), self.owner, self.values
-        above = np.zeros(self.sheet.shape, bool)
+        places, shape, packed = self.pixels, self.sheet.shape, len(markers)
         parents = []
         for level in levels:
             stay = values > level[owner]
-            above.ravel()[self.pixels[rest]] = stay
-            rest, owner, values = rest[stay], owner[stay], values[stay]
+            rest, owner, values, places = (
+                a[stay] for a in (rest, owner, values, places)
+            )
+            if rest.size < _REPACK * packed:
+                places, shape = _packed(places, shape[1], owner)
+                packed = rest.size
+            above = np.zeros(shape, bool)
+            above.ravel()[places] = True
             labels, number = ndimage.label(above, _TOUCHING)
-            found = labels.ravel()[self.pixels[rest]]
+            found = labels.ravel()[places]
             size = np.bincount(found, minlength=number + 1)
             # all of a piece lies in one marker of the levels below, or in none
             own = markers[rest]

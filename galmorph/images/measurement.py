@@ -25,6 +25,7 @@ from galmorph.images.segmentation import (
     near_segments,
     one_piece,
     pixels_of,
+    touching,
 )
 from galmorph.images.sky import (
     clipped_sky,
@@ -92,6 +93,8 @@ class Targets:
         The targets' labels; 0 where no segment was found.
     own : `~numpy.ndarray` of bool
         Pixels of the targets.
+    joined : `~numpy.ndarray` of bool
+        Pixels of the targets and of what touches them.
     area, flux : `~numpy.ndarray`
         Number of these pixels, and their sum.
     box : tuple of `~numpy.ndarray`
@@ -116,6 +119,7 @@ class Targets:
     segments: np.ndarray
     label: np.ndarray
     own: np.ndarray
+    joined: np.ndarray
     area: np.ndarray
     flux: np.ndarray
     box: tuple
@@ -265,6 +269,7 @@ class _Found:
             segments=segments,
             label=label,
             own=own,
+            joined=self._joined(segments, own),
             area=members.count,
             flux=np.bincount(owner, values, n),
             box=members.boxes(),
@@ -277,6 +282,22 @@ class _Found:
             rms=self.rms,
             flags=flags,
         )
+
+    def _joined(self, segments, own):
+        """Pixels of the targets and of what touches them."""
+        if self.config.neighbours != "apart":
+            return own
+        if self.stack.segmentation is not None:
+            return touching(segments, own)
+        # segments touch where one was divided, or where bad pixels are filled in
+        joined = own.copy()
+        for blend in self.blends:
+            number, *box = blend.box
+            joined[(number, *box)] = blend.own
+        rows = self.flawed.rows
+        if rows.size:
+            joined[rows] = touching(segments[rows], own[rows])
+        return joined
 
     def _signal_to_noise(self, members, values, usable):
         owner, rms = members.owner[usable], self.stack.rms
@@ -358,7 +379,9 @@ def _sky_and_segments(data, good, flawed, stack, config):
     smoothed = ndimage.gaussian_filter(planes, **kernel)
     wide = flawed.bad & ~flawed.gaps
     # wide gaps hold the level of the sky, whatever that is
-    hidden = ndimage.gaussian_filter(wide.astype(np.float32), **kernel)
+    hidden = wide.astype(np.float32)
+    if flawed.rows.size:
+        hidden = ndimage.gaussian_filter(hidden, **kernel)
 
     def smooth(sky, unit):
         """To smooth once is enough: another sky is another zero and unit."""

@@ -137,7 +137,7 @@ def _radii_within(data, x, y, used, eta, rows, reach, end, limit):
     total = len(rows) * n_bins
     bins = (radius * (1 / _STEP)).astype(np.intp)
     bins += (np.arange(len(rows)) * n_bins)[:, None, None]
-    bins[~good] = total
+    np.copyto(bins, total, where=~good)
     light = np.array([data[box] for box in boxes]).ravel()
     flux, area = (
         np.bincount(bins.ravel(), weights, total + 1)[:-1].reshape(-1, n_bins)
@@ -147,19 +147,12 @@ def _radii_within(data, x, y, used, eta, rows, reach, end, limit):
     if trial.size == 0:
         return np.full(len(rows), np.nan)
 
-    def enclosed(counts, r):
-        edges = np.zeros((len(rows), n_bins + 1))
-        edges[:, 1:] = 0.5 * counts
-        edges[:, 2:] += 0.5 * counts[:, :-1]
-        edges = np.cumsum(edges, axis=1)
-        place = r / _STEP
-        below = place.astype(int)
-        low = edges[:, below]
-        return low + (place - below) * (edges[:, below + 1] - low)
-
-    inner, outer, within = (
-        (enclosed(flux, r), enclosed(area, r))
-        for r in (0.8 * trial, 1.25 * trial, trial)
+    inner, outer, within = zip(
+        *(
+            _enclosed(counts, (0.8 * trial, 1.25 * trial, trial))
+            for counts in (flux, area)
+        ),
+        strict=True,
     )
     with np.errstate(invalid="ignore", divide="ignore"):
         local = (outer[0] - inner[0]) / (outer[1] - inner[1])
@@ -173,6 +166,19 @@ def _radii_within(data, x, y, used, eta, rows, reach, end, limit):
     share[(i == 0) | ~np.isfinite(before)] = 1.0
     found = trial[i] - (1 - share) * _TRIAL
     return np.where(below[row, i], found, np.nan)
+
+
+def _enclosed(counts, radii):
+    """Sums within radii of what was counted in steps; an array for each of them."""
+    edges = np.zeros((len(counts), counts.shape[1] + 1))
+    edges[:, 1:] = 0.5 * counts
+    edges[:, 2:] += 0.5 * counts[:, :-1]
+    np.cumsum(edges, axis=1, out=edges)
+    steps = np.diff(edges, axis=1)
+    for r in radii:
+        place = r / _STEP
+        below = place.astype(int)
+        yield edges[:, below] + (place - below) * steps[:, below]
 
 
 def _window(center, reach, n_pixels):

@@ -19,7 +19,7 @@ __all__ = ["Preprocessor"]
 _VERSION = 1
 _LARGEST_WINDOW = 2048  # pixels; a window grows no further, to bound the memory
 _MOST_PIXELS = 1 << 21  # that are held at a time, for the same reason
-_STACKED = 1 << 18  # pixels in an array, few enough for the processor's cache
+_STACKED = 1 << 19  # pixels in an array; fewer are calls, more are misses of the cache
 _CHOICES = {
     "size_rule": ("petrosian", "fixed"),
     "neighbours": ("noise", "mask", "apart", "keep"),

@@ -10,8 +10,8 @@ import numpy as np
 from scipy import ndimage
 
 from galmorph.core import MorphFlag
-from galmorph.images.resampling import resample_many
-from galmorph.images.segmentation import grown, touching
+from galmorph.images.resampling import Squares, resample_many
+from galmorph.images.segmentation import grown
 from galmorph.images.sky import (
     clipped_sky,
     counts,
@@ -64,9 +64,10 @@ def matched_noise(plane, sky, shape, seed):
     """
     clipped = np.clip(plane, -3, 3)
     clipped *= sky
+    clipped = clipped.astype(float)
     pairs, total = 0, 0.0
     for one, other in ((np.s_[:, 1:], np.s_[:, :-1]), (np.s_[1:], np.s_[:-1])):
-        total += np.einsum("ij,ij->", clipped[one], clipped[other], dtype=float)
+        total += np.einsum("ij,ij->", clipped[one], clipped[other])
         pairs += np.count_nonzero(sky[one] & sky[other])
     correlation = min(total / max(pairs, 1), 0.9)
     field = _noise_field(max(round(correlation / _STEP), 0))
@@ -116,15 +117,14 @@ def render_stamps(stack, targets, rows, side, config):
     side = side * shape / config.shape
     own, bad = targets.own[rows], targets.bad[rows]
     sky = targets.segments[rows] == 0
-    kept = own
-    if config.neighbours == "apart":
-        kept = touching(targets.segments[rows], own)
+    kept = targets.joined[rows] if config.neighbours == "apart" else own
     replaced = bad & ~kept
     if config.neighbours != "keep":
         # the wings of a neighbour reach beyond its segment
         replaced |= grown(~sky & ~kept) & ~kept
     x, y = targets.x[rows], targets.y[rows]
-    inside = resample_many(own.astype(np.float32), x, y, side, shape) > 0.5
+    squares = Squares(own.shape[1:], x, y, side, shape)
+    inside = squares.of(own.astype(np.float32)) > 0.5
     # the same noise for an object whatever its unit, row or batch
     seeds = [zlib.crc32(np.packbits(~image).tobytes()) for image in sky]
     sky &= ~bad
@@ -135,27 +135,22 @@ def render_stamps(stack, targets, rows, side, config):
         noisy = (pad > 0) | _reached(replaced, x, y, side, shape)
     layers = []
     for number, planes in enumerate(_bands(stack, targets, rows)):
-        clean = np.where(replaced, np.float32(0), planes)
-        stamps = np.empty((len(rows), shape, shape), np.float32)
+        clean = planes * ~replaced
+        padded = {}
         for i in np.flatnonzero(noisy):
-            padded = tuple(n + 2 * pad[i] for n in planes.shape[1:])
-            noise = matched_noise(planes[i], sky[i], padded, seeds[i] + number)
-            window = tuple(slice(pad[i], pad[i] + n) for n in planes.shape[1:])
+            whole = tuple(n + 2 * pad[i] for n in planes.shape[1:])
+            noise = matched_noise(planes[i], sky[i], whole, seeds[i] + number)
             if not pad[i]:
-                clean[i][replaced[i]] = noise[replaced[i]]
+                np.copyto(clean[i], noise, where=replaced[i])
                 continue
+            window = tuple(slice(pad[i], pad[i] + n) for n in planes.shape[1:])
             noise[window] = np.where(replaced[i], noise[window], planes[i])
             one = slice(i, i + 1)
             places = x[one] + pad[i], y[one] + pad[i], side[one]
-            stamps[i] = resample_many(noise[None], *places, shape)[0]
-        rest = np.flatnonzero(pad == 0)
-        stamps[rest] = resample_many(
-            clean if rest.size == len(rows) else clean[rest],
-            x[rest],
-            y[rest],
-            side[rest],
-            shape,
-        )
+            padded[i] = resample_many(noise[None], *places, shape)[0]
+        stamps = squares.of(clean)
+        for i, stamp in padded.items():
+            stamps[i] = stamp
         layers.append(_stretched(stamps, inside, config))
     return np.stack(layers, axis=-1)
 
@@ -204,26 +199,35 @@ def _bands(stack, targets, rows):
 
 def _stretched(stamps, inside, config):
     inside = inside.copy()
-    quarter = stamps.shape[1] // 4
-    nothing = ~inside.any(axis=(1, 2))
+    n, shape, _ = stamps.shape
+    quarter = shape // 4
+    nothing = ~inside.reshape(n, -1).any(axis=1)
     inside[nothing, quarter:-quarter, quarter:-quarter] = True
-    softening = np.full(len(stamps), float(config.softening))
+    softening = np.full(n, float(config.softening))
     if config.softening_unit == "brightness":
         softening *= _mean_brightness(stamps, config)
     # noise alone is not to be blown up to the brightness of a galaxy
-    brightest = np.max(stamps, axis=(1, 2), where=inside, initial=0).astype(float)
+    brightest = (stamps * inside).reshape(n, -1).max(axis=1).astype(float)
     brightest = np.maximum(brightest, softening)
     if config.stretch == "asinh":
-        stamps = np.arcsinh(stamps / softening.astype(np.float32)[:, None, None])
+        stamps = _arcsinh(stamps / softening.astype(np.float32)[:, None, None])
         brightest = np.arcsinh(brightest / softening)
     return stamps * (config.peak / brightest).astype(np.float32)[:, None, None]
+
+
+def _arcsinh(values):
+    """As numpy's, which takes six times as long, but for 1e-7 near zero."""
+    size = np.abs(values)
+    # nothing overflows: pixels are less than 1e12 sigma
+    return np.copysign(np.log(size + np.sqrt(size * size + 1)), values)
 
 
 def _mean_brightness(stamps, config):
     """Mean within a Petrosian radius; that of the noise where it is less."""
     axis = np.arange(stamps.shape[1]) - (stamps.shape[1] - 1) / 2
     near = np.hypot(axis, axis[:, None]) <= config.shape / config.size_factor
-    return np.maximum(stamps.mean(axis=(1, 2), where=near, dtype=float), 1.0)
+    light = (stamps * near).reshape(len(stamps), -1).sum(axis=1, dtype=float)
+    return np.maximum(light / np.count_nonzero(near), 1.0)
 
 
 def quality_flags(targets, side):

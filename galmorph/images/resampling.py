@@ -5,7 +5,7 @@ Resampling that keeps the surface brightness.
 
 import numpy as np
 
-__all__ = ["resample", "resample_many", "resampling_weights"]
+__all__ = ["Squares", "resample", "resample_many", "resampling_weights"]
 
 
 def resampling_weights(n_pixels, center, side, shape):
@@ -43,9 +43,9 @@ def resampling_weights(n_pixels, center, side, shape):
     first, taps = _taps(n_pixels, np.array([center]), np.array([side]), shape)
     weights = np.zeros((shape, n_pixels), np.float32)
     rows = np.arange(shape)
-    for step in range(taps.shape[2]):
+    for step, tap in enumerate(taps[:, 0]):
         place = np.clip(first[0] + step, 0, n_pixels - 1)
-        weights[rows, place] += taps[0, :, step]
+        weights[rows, place] += tap
     return weights
 
 
@@ -53,18 +53,23 @@ def _taps(n_pixels, center, side, shape):
     """
     First pixel below the kernel of each new pixel, and the weights from there.
 
-    Weights of pixels beyond the axis are zero.
+    The weights have the shape (steps from the first pixel, squares, new pixels);
+    those of pixels beyond the axis are zero.
     """
     scale = (side / shape)[:, None]
     width = np.maximum(1.0, scale)
     where = center[:, None] + (np.arange(shape) - (shape - 1) / 2) * scale
     first = np.floor(where - width).astype(int) + 1
-    place = first[:, :, None] + np.arange(int(np.ceil(2 * width.max())))
-    weights = np.clip(
-        1 - np.abs(place - where[:, :, None]) / width[:, :, None], 0, None
-    )
-    weights /= weights.sum(axis=2, keepdims=True)
-    weights[(place < 0) | (place >= n_pixels)] = 0
+    weights = np.empty((int(np.ceil(2 * width.max())), *where.shape))
+    for step, weight in enumerate(weights):
+        np.abs(first + step - where, out=weight)
+        weight /= width
+        np.subtract(1, weight, out=weight)
+        np.maximum(weight, 0, out=weight)
+    weights /= sum(weights)
+    for step, weight in enumerate(weights):
+        beyond = (first + step < 0) | (first + step >= n_pixels)
+        weight[beyond] = 0
     return first, weights.astype(np.float32)
 
 
@@ -130,31 +135,87 @@ def resample_many(planes, x, y, side, shape):
     >>> resample_many(planes, places, places, np.array([20.0, 30.0]), 45).shape
     (2, 45, 45)
     """
-    _, ny, nx = planes.shape
-    stamps = np.empty((len(planes), shape, shape), np.float32)
-    # together, what has kernels of about the same width
-    taps = np.ceil(2 * np.maximum(1.0, side / shape)).astype(int)
-    for number in np.unique(taps):
-        these = np.flatnonzero(taps == number)
-        rows = _along_rows(planes, these, *_taps(ny, y[these], side[these], shape))
-        columns = np.ascontiguousarray(rows.transpose(0, 2, 1))
-        every = np.arange(len(these))
-        columns = _along_rows(columns, every, *_taps(nx, x[these], side[these], shape))
-        stamps[these] = columns.transpose(0, 2, 1)
-    return stamps
+    return Squares(planes.shape[1:], x, y, side, shape).of(planes)
 
 
-def _along_rows(planes, which, first, weights):
+class Squares:
     """
-    Weighted sums of rows.
+    Squares in images of one shape, to be resampled from any planes of these.
 
-    Few rows are below a kernel, so that matrix products would be mostly zeros;
-    besides, these sums do not depend on how many images there are, or threads.
+    Parameters
+    ----------
+    window : tuple of int
+        Shape (ny, nx) of the images.
+    x, y, side, shape
+        As for `resample_many`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from galmorph.images.resampling import Squares
+    >>> squares = Squares((40, 40), np.array([19.5]), np.array([19.5]), np.ones(1), 8)
+    >>> squares.of(np.ones((1, 40, 40), np.float32)).sum()
+    np.float32(64.0)
     """
-    out = np.zeros((*first.shape, planes.shape[2]), np.float32)
-    for step in range(weights.shape[2]):
-        place = np.clip(first + step, 0, planes.shape[1] - 1)
-        rows = planes[which[:, None], place]
-        rows *= weights[:, :, step, None]
-        out += rows
-    return out
+
+    def __init__(self, window, x, y, side, shape):
+        self._n, self._shape = len(x), shape
+        self._groups = []
+        # together, what has kernels of about the same width
+        number = np.ceil(2 * np.maximum(1.0, side / shape)).astype(int)
+        for each in np.unique(number):
+            these = np.flatnonzero(number == each)
+            axes = [
+                _Axis(n_pixels, center[these], side[these], shape)
+                for n_pixels, center in zip(window, (y, x), strict=True)
+            ]
+            self._groups.append((these, *axes))
+
+    def of(self, planes):
+        """Stamps of shape (n, shape, shape) of float32 planes (n, ny, nx)."""
+        stamps = np.empty((self._n, self._shape, self._shape), np.float32)
+        for these, rows, columns in self._groups:
+            # no more than the kernels see
+            boxes = zip(these, rows.start, columns.start, strict=True)
+            seen = np.stack(
+                [
+                    planes[i, a : a + rows.length, b : b + columns.length]
+                    for i, a, b in boxes
+                ]
+            )
+            found = columns.sums(rows.sums(seen).transpose(0, 2, 1))
+            stamps[these] = found.transpose(0, 2, 1)
+        return stamps
+
+
+class _Axis:
+    """Where kernels lie on an axis, from the first pixel that any of a square sees."""
+
+    def __init__(self, n_pixels, center, side, shape):
+        first, weights = _taps(n_pixels, center, side, shape)
+        place = first + np.arange(len(weights))[:, None, None]
+        np.clip(place, 0, n_pixels - 1, out=place)
+        low, high = place[0, :, 0], place[-1, :, -1]
+        self.length = int((high - low).max(initial=0)) + 1
+        self.start = np.minimum(low, n_pixels - self.length)
+        # of the stack as one list of rows
+        place += (self.length * np.arange(len(center)) - self.start)[:, None]
+        self._places, self._weights = place, weights[..., None]
+
+    def sums(self, planes):
+        """
+        Weighted sums of rows.
+
+        Few rows are below a kernel, so that matrix products would be mostly zeros;
+        besides, these sums do not depend on how many images there are, or threads.
+        """
+        rows = planes.reshape(-1, planes.shape[2])
+        total = None
+        for place, weights in zip(self._places, self._weights, strict=True):
+            part = np.take(rows, place, axis=0)
+            part *= weights
+            if total is None:
+                total = part
+            else:
+                total += part
+        return total

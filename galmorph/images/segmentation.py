@@ -149,11 +149,24 @@ def near_segments(segments):
     -------
     near : `~numpy.ndarray` of bool
     """
-    near = segments != 0
-    for axis in (1, 2):
+    reach = 3
+    n, ny, nx = segments.shape
+    # with a rim, so that rows and images do not touch and all steps are in one line
+    near = np.zeros((n, ny + reach, nx + reach), bool)
+    inside = np.s_[:, :ny, :nx]
+    np.not_equal(segments, 0, out=near[inside])
+    line = near.reshape(-1)
+    for pixel in (1, nx + reach):
         for step in (1, 2):  # together three
-            near = spread(near, [axis], step)
-    return near
+            line = _spread_line(line, step * pixel)
+    return line.reshape(near.shape)[inside]
+
+
+def _spread_line(line, step):
+    out = line.copy()
+    out[step:] |= line[:-step]
+    out[:-step] |= line[step:]
+    return out
 
 
 def grown(mask):
@@ -468,16 +481,21 @@ def _box(top, bottom, left, right, margin, ny, nx):
 
 def _peaks(smooth, members, threshold):
     """Number of pixels of each target that no pixel around, in its box, exceeds."""
-    boxes = members.boxes()
     values = members.of(smooth)
-    top, bottom, left, right = (edge[members.owner] for edge in boxes)
-    row, column = members.row, members.column
+    bright = np.flatnonzero(values > threshold)
+    owner, row, column, values, pixels = (
+        a[bright]
+        for a in (members.owner, members.row, members.column, values, members.pixels)
+    )
+    top, bottom, left, right = (edge[owner] for edge in members.boxes())
     # what lies outside of the box does not count, so that its rim is looked at later
     rim = (row == top) | (row == bottom) | (column == left) | (column == right)
-    chosen = np.flatnonzero((values > threshold) & (rim | members.of(_maxima(smooth))))
-    owner, row, column = (a[chosen] for a in (members.owner, row, column))
+    inner = np.flatnonzero(~rim)
+    inner = inner[_are_maxima(smooth, pixels[inner])]
+    chosen = np.append(inner, np.flatnonzero(rim))
+    owner, row, column = (a[chosen] for a in (owner, row, column))
     step = np.arange(-_SUBPEAK, _SUBPEAK + 1)
-    top, bottom, left, right = (edge[owner, None] for edge in boxes)
+    top, bottom, left, right = (a[chosen, None] for a in (top, bottom, left, right))
     rows = np.clip(row[:, None] + step, top, bottom)[:, :, None]
     columns = np.clip(column[:, None] + step, left, right)[:, None, :]
     around = smooth[owner[:, None, None], rows, columns]
@@ -485,15 +503,14 @@ def _peaks(smooth, members, threshold):
     return np.bincount(owner[peak], minlength=members.n)
 
 
-def _maxima(stack):
-    """Pixels that none of the eight around exceeds."""
-    maxima = np.ones(stack.shape, bool)
-    for one, other in (
-        (np.s_[:, 1:], np.s_[:, :-1]),
-        (np.s_[:, :, 1:], np.s_[:, :, :-1]),
-        (np.s_[:, 1:, 1:], np.s_[:, :-1, :-1]),
-        (np.s_[:, 1:, :-1], np.s_[:, :-1, 1:]),
-    ):
-        maxima[one] &= stack[one] >= stack[other]
-        maxima[other] &= stack[other] >= stack[one]
-    return maxima
+def _are_maxima(stack, pixels):
+    """Which of some pixels, not at an edge, none of the eight around exceeds."""
+    width = stack.shape[2]
+    flat = stack.reshape(-1)
+    left = np.arange(len(pixels))
+    values = flat[pixels]
+    for step in (1, width, width + 1, width - 1):
+        for side in (step, -step):
+            stay = values >= flat[pixels + side]
+            left, pixels, values = left[stay], pixels[stay], values[stay]
+    return left

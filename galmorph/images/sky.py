@@ -56,11 +56,13 @@ def clipped_sky(data, used, n_sigma=3.0, iterations=5):
     [5, 2]
     """
     # what is not used goes to the end, and the others become one list each
-    values = np.where(used, data, np.inf).reshape(len(data), -1)
+    last = counts(used)
+    values = data.reshape(len(data), -1).copy()
+    if last.sum() < values.size:
+        np.copyto(values, np.inf, where=~used.reshape(values.shape))
     values.sort(axis=1)
     row = np.arange(len(values))
     first = np.zeros(len(values), int)
-    last = counts(used)
     empty = last == 0
     last[empty] = 1
     values[empty] = 0
@@ -90,8 +92,8 @@ def clipped_sky(data, used, n_sigma=3.0, iterations=5):
     for i, (a, b) in enumerate(
         zip(first, first + (last - first + 1) // 2, strict=True)
     ):
-        below = values[i, a:b] - values.dtype.type(level[i])
-        rms[i] = np.sqrt(np.square(below, dtype=float).mean())
+        below = (values[i, a:b] - values.dtype.type(level[i])).astype(float)
+        rms[i] = np.sqrt(below @ below / len(below))
     return level, _CLIPPED * rms
 
 
