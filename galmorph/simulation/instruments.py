@@ -311,7 +311,8 @@ class Instrument:
         """
         kernel = np.array([self.neighbour_weight, 1, self.neighbour_weight])
         kernel /= np.sqrt(np.sum(kernel**2))
-        noise = random.standard_normal(shape, dtype=np.float32) * np.float32(rms)
+        noise = random.standard_normal(shape, dtype=np.float32)
+        noise *= np.float32(rms)
         for axis in (0, 1):
             noise = ndimage.correlate1d(noise, kernel, axis=axis, mode="wrap")
         return noise

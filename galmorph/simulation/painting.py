@@ -74,18 +74,20 @@ def paint_disk(truth, dx, dy, random):
     1.0
     """
     along, across = _plane(truth, dx, dy)
-    radius = np.sqrt(along**2 + across**2)
+    radius = along**2
+    radius += across**2
+    np.sqrt(radius, out=radius)
     length = max(truth["half_light_radius"], 0.03) / SCALE_LENGTHS
 
-    image = np.exp(-radius / length)
+    lengths = radius / length
+    image = np.negative(lengths)
+    np.exp(image, out=image)
     if truth["spiral"]:
         arms = truth.get("arms") or draw_arms(random)
-        image *= _arms(arms, truth["spiral"], radius / length, along, across)
+        image *= _arms(arms, truth["spiral"], lengths, along, across)
     if truth["ring"]:
         place, width = random.uniform(1.2, 2.5), random.uniform(0.2, 0.4)
-        image *= 1 + 4 * truth["ring"] * np.exp(
-            -0.5 * ((radius / length - place) / width) ** 2
-        )
+        image *= 1 + 4 * truth["ring"] * np.exp(-0.5 * ((lengths - place) / width) ** 2)
     if truth["lopsidedness"]:
         phase = random.uniform(0, 2 * np.pi)
         # the cosine of the angle from the bright side, times the radius
@@ -161,13 +163,27 @@ def draw_arms(random):
 
 def _arms(arms, amplitude, radius, along, across):
     count, pitch, start = arms
-    winding = np.log(np.maximum(radius, np.float32(0.1))) * np.float32(
-        1 / np.tan(pitch)
-    )
-    wave = np.cos(count * (np.arctan2(across, along) - winding) + np.float32(start))
+    winding = np.maximum(radius, np.float32(0.1))
+    np.log(winding, out=winding)
+    winding *= np.float32(1 / np.tan(pitch))
+    # in place, as large arrays cost time to make
+    wave = np.arctan2(across, along)
+    wave -= winding
+    wave *= count
+    wave += np.float32(start)
+    np.cos(wave, out=wave)
     # narrower than a cosine, with a mean near zero, and only outside the centre
-    wave = 2.6 * (0.5 + 0.5 * wave) ** 2 - 1
-    return 1 + 0.95 * amplitude * np.clip(radius - 0.4, 0, 1) * wave
+    wave *= 0.5
+    wave += 0.5
+    np.square(wave, out=wave)
+    wave *= 2.6
+    wave -= 1
+    strength = radius - 0.4
+    np.clip(strength, 0, 1, out=strength)
+    strength *= 0.95 * amplitude
+    wave *= strength
+    wave += 1
+    return wave
 
 
 def paint_knots(truth, dx, dy, random):

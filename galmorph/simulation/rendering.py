@@ -117,7 +117,8 @@ def render(truth, instrument, side, x, y, random):
             phase = random.uniform(0, 2 * np.pi) if phase is None else phase
             spectrum = spectrum + _tail(truth, phase, n, scale, x, y, random)
     spectrum = spectrum * _psf_spectrum(instrument, n, scale)
-    image = fft.irfft2(spectrum.astype(np.complex64), (n, n))
+    spectrum = spectrum.astype(np.complex64, copy=False)
+    image = fft.irfft2(spectrum, (n, n), overwrite_x=True)
     image = image[before : before + side : every, before : before + side : every]
     flux = 10 ** (-0.4 * (truth["magnitude"] - instrument.zero_point))
     image = every**2 * flux * image
@@ -295,14 +296,25 @@ def _disk_transform(radius, axis_ratio, angle, n, scale):
     length = max(radius, 0.01) / SCALE_LENGTHS / scale
     along = (kx * math.cos(angle) + ky * math.sin(angle)) * np.float32(length)
     across = (ky * math.cos(angle) - kx * math.sin(angle)) * np.float32(length)
-    thin = 1 + along * along + (across * np.float32(cosine)) ** 2
+    # in place, as large arrays cost time to make
+    along *= along
+    along += 1
+    thin = np.square(across * np.float32(cosine))
+    thin += along
     sine = math.sqrt(1 - cosine**2)
-    height = np.abs(across) * np.float32(0.5 * np.pi * _HEIGHT * sine)
-    height = np.clip(height, np.float32(1e-3), np.float32(40))
+    height = np.abs(across, out=across)
+    height *= np.float32(0.5 * np.pi * _HEIGHT * sine)
+    np.clip(height, np.float32(1e-3), np.float32(40), out=height)
     # x / sinh(x)
-    fading = np.exp(-height)
-    heights = 2 * height * fading / (1 - fading * fading)
-    return heights, 1 / (thin * np.sqrt(thin))
+    fading = np.negative(height)
+    np.exp(fading, out=fading)
+    heights = height
+    heights *= 2
+    heights *= fading
+    np.square(fading, out=fading)
+    heights /= np.subtract(1, fading, out=fading)
+    thin *= np.sqrt(thin)
+    return heights, np.divide(1, thin, out=thin)
 
 
 def _sersic(index, radius, axis_ratio, angle, n, scale):
@@ -314,11 +326,18 @@ def _sersic(index, radius, axis_ratio, angle, n, scale):
     across = (ky * cosine - kx * sine) * np.float32(radius * axis_ratio)
     # few indices, so that few tables are made
     table = _sersic_table(round(4 * index) / 4)
-    place = np.sqrt(np.sqrt(along * along + across * across)) * np.float32(1 / _STEP)
-    place = np.minimum(place, np.float32(len(table) - 1.01))
+    place = np.square(along, out=along)
+    place += np.square(across, out=across)
+    np.sqrt(np.sqrt(place, out=place), out=place)
+    place *= np.float32(1 / _STEP)
+    np.minimum(place, np.float32(len(table) - 1.01), out=place)
     below = place.astype(np.int32)
     low = table[below]
-    return low + (place - below) * (table[below + 1] - low)
+    between = place - below
+    below += 1
+    between *= table[below] - low
+    between += low
+    return between
 
 
 @lru_cache(maxsize=32)

@@ -89,9 +89,13 @@ def add_noise(image, instrument, rms, random):
     """
     time = instrument.exposure_time(rms)
     image = image.astype(np.float32)
-    photons = np.sqrt(np.maximum(image, 0) / np.float32(time))
+    photons = np.maximum(image, 0)
+    photons /= np.float32(time)
+    np.sqrt(photons, out=photons)
     photons *= random.standard_normal(image.shape, dtype=np.float32)
-    return image + photons + instrument.noise(image.shape, rms, random)
+    photons += image
+    photons += instrument.noise(image.shape, rms, random)
+    return photons
 
 
 def make_scene(random, instrument, kinds=None):
