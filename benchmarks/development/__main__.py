@@ -155,6 +155,7 @@ def main():
     if args.pictures:
         from pictures import draw_all, draw_weak_places
 
+        (args.out / "pictures").mkdir(exist_ok=True)
         draw_weak_places(
             Table(read_table(args.out / "figures.ecsv")),
             [model.label for model in models],

@@ -10,13 +10,13 @@ import numpy as np
 __all__ = ["KINDS", "STRUCTURE", "THICKNESS", "draw_galaxy", "draw_neighbour"]
 
 KINDS = {
-    "spheroid": 0.17,
-    "disk": 0.478,
-    "irregular": 0.14,
-    "merger": 0.08,
-    "compact": 0.05,
-    "star": 0.05,
-    "unclassifiable": 0.032,
+    "spheroid": 0.112,
+    "disk": 0.524,
+    "irregular": 0.153,
+    "merger": 0.088,
+    "compact": 0.033,
+    "star": 0.055,
+    "unclassifiable": 0.035,
 }
 """Kinds of objects and their shares; the votes decide what each looks like."""
 

@@ -54,91 +54,93 @@ TERMS = (
 """
 What can be seen, as `visible_terms` gives it.
 
-Bulge fraction; whether there is a disk to be seen around the bulge; how little is
-resolved; how far it looks like a smooth round blob; flatness; asymmetry and
-structure above the noise; what the noise hides; an artifact, a blend or too little
-signal; a star; saturation; a round blob little wider than the PSF.
+Bulge, which small galaxies seem to have more of; whether there is a disk to be seen
+around it; how little is resolved; how far it looks like a smooth round blob; flatness;
+asymmetry and structure above the noise; what the noise hides; an artifact, a blend or
+too little signal; a star; saturation; a round blob little wider than the PSF.
 """
 
 CALIBRATION = Calibration(
-    intercept=(-1.000, -2.125, -2.410, -3.889, -5.713),
+    intercept=(-0.464, -2.15, -2.52, -3.685, -5.981),
     weights=(
         (
-            2.451,
-            -0.061,
-            -0.060,
-            -0.060,
-            -0.805,
-            -3.129,
-            -1.014,
-            -0.306,
-            -4.196,
-            -1.173,
-            -0.881,
-            0.100,
+            1.984,
+            0.204,
+            -0.385,
+            -0.24,
+            -0.945,
+            -4.033,
+            -1.681,
+            -0.179,
+            -4.462,
+            -1.233,
+            -0.88,
+            -0.12,
         ),
         (
-            -0.452,
-            4.357,
-            1.467,
-            0.043,
-            1.001,
-            -4.005,
+            -0.028,
+            4.881,
+            1.006,
+            0.061,
+            1.469,
+            -4.222,
+            1.298,
+            -1.908,
+            -3.475,
+            -4.758,
+            -1.046,
+            -0.027,
+        ),
+        (
+            -0.763,
+            -0.031,
+            -0.557,
+            0.597,
+            -0.04,
+            2.261,
+            -0.283,
+            2.395,
+            -1.579,
+            -3.033,
+            -1.015,
+            -0.142,
+        ),
+        (
+            1.807,
+            -0.997,
             1.154,
-            -1.821,
-            -3.500,
-            -4.455,
-            -1.036,
-            -0.102,
+            0.129,
+            -2.401,
+            -0.599,
+            -0.994,
+            0.119,
+            -1.167,
+            2.043,
+            -0.551,
+            -0.019,
         ),
         (
-            -0.673,
-            -0.257,
-            -0.357,
-            0.483,
-            -0.069,
-            2.442,
-            -0.040,
-            2.017,
-            -1.389,
-            -2.949,
-            -1.012,
-            -0.092,
-        ),
-        (
-            1.322,
-            -0.538,
-            1.532,
-            0.412,
-            -2.171,
-            -0.619,
-            -0.893,
             -0.038,
-            -1.236,
-            1.865,
-            -0.558,
-            0.064,
-        ),
-        (
-            -0.088,
-            -0.269,
-            0.633,
-            0.257,
-            -0.057,
-            0.956,
-            -0.078,
-            2.333,
-            4.172,
-            0.592,
-            1.013,
-            0.105,
+            -0.361,
+            0.69,
+            0.248,
+            -0.05,
+            1.037,
+            -0.045,
+            2.242,
+            4.215,
+            0.567,
+            1.01,
+            0.185,
         ),
     ),
 )
 """As solved by `fit_calibration` for the default instrument and population."""
 
-# bulge fraction above which people see no disk, and how gradually that sets in
-_DISK_SEEN = (0.78, 0.08)
+# bulge fraction above which people see no disk: in galaxies that are little larger
+# than the PSF, whose profile is all there is to see, and in well resolved ones; and
+# how gradually that sets in
+_NO_DISK = (0.35, 0.78, 0.10)
 # how far the boxes that a person ticks depend on the person, 0 to 1
 _LENIENCY = 0.5
 
@@ -165,9 +167,12 @@ def visible_terms(visible):
     lost = expit((0.25 - signal) / 0.08)
     # below the PSF nobody can tell how light is spread
     shape = expit((size + 0.38) / 0.08)
+    # a small disk around a bulge makes the profile a little less steep, no more
+    told = expit((size - 0.25) / 0.08)
+    small, large, spread = _NO_DISK
     terms = [
-        bulge,
-        expit((_DISK_SEEN[0] - bulge) / _DISK_SEEN[1]) * resolved,
+        bulge ** (0.5 + 0.5 * told),
+        expit((small + (large - small) * told - bulge) / spread) * resolved,
         1 - resolved,
         # what is faint or small looks like a smooth blob
         (1 - seen * resolved) * (1 - flatness) * (1 - star),
