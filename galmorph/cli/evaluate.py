@@ -199,12 +199,14 @@ def _scheme_of(table):
     """The outputs that the classifier names; else what looks like fractions."""
     outputs = table.meta.get("galmorph", {}).get("outputs")
     if outputs is None:
-        names = [name for name in table.colnames if name.startswith("f_")]
-        outputs = [name for name in names if f"{name}_err" in names] or names
+        given = [n for n in table.colnames if f"{n}_err" in table.colnames]
+        named = [name for name in table.colnames if name.startswith("f_")]
+        outputs = [name for name in given if name in named] or named or given
     if not outputs:
         raise CatalogError(
-            "--predictions: found no columns of fractions, such as f_disk; the columns"
-            f" are {', '.join(table.colnames)}"
+            "--predictions: found no columns of fractions, which begin with f_ or have"
+            " a column of errors, such as bar and bar_err; the columns are"
+            f" {', '.join(table.colnames)}"
         )
     return LabelScheme("predictions", outputs)
 

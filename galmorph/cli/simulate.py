@@ -7,6 +7,7 @@ from pathlib import Path
 
 from galmorph.cli.arguments import count
 from galmorph.cli.output import print_table
+from galmorph.core import CANDELS
 
 __all__ = ["add_parser", "run_field", "run_galaxies"]
 
@@ -137,5 +138,22 @@ def run_field(args):
         instrument=args.instrument,
     )
     paths = field.write(args.out, overwrite=args.overwrite)
-    print_table(field.catalog)
+    _print_truth(field.catalog)
     print(f"{len(field.catalog)} sources in {' and '.join(map(str, paths))}")
+
+
+def _print_truth(catalog):
+    """What a person wants to see of a catalogue of truth; the file has the rest."""
+    from astropy.table import Table
+
+    shown, formats = Table({"label": catalog["label"]}), {"magnitude": ".2f"}
+    for short in ("x", "y"):
+        shown[short] = catalog[f"{short}_centroid"]
+        formats[short] = ".1f"
+    for name in ("kind", "magnitude"):
+        shown[name] = catalog[name]
+    for name in CANDELS.outputs:
+        short = name.removeprefix("f_")
+        shown[short] = catalog[name]
+        formats[short] = ".2f"
+    print_table(shown, formats)

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from galmorph.core._trees import GALAXY_ZOO_2_TREE
+from galmorph.core.columns import plain_numbers
 from galmorph.core.exceptions import ConfigurationError
 
 __all__ = [
@@ -222,12 +224,13 @@ class LabelScheme:
         Returns
         -------
         labels : `~numpy.ndarray`
-            Array of shape (rows, outputs), float32; masked values are NaN.
+            Array of shape (rows, outputs), float32; masked values are NaN, and
+            per cent become fractions.
 
         Raises
         ------
         ConfigurationError
-            If a column is missing.
+            If it is no astropy table, or if a column is missing or has no numbers.
 
         Examples
         --------
@@ -237,16 +240,25 @@ class LabelScheme:
         >>> bars.labels(Table({"f_bar": [0.5, 1.0], "id": [1, 2]})).shape
         (2, 1)
         """
+        if not hasattr(table, "colnames"):
+            raise ConfigurationError(
+                f"table: expected an astropy Table, found {type(table).__name__}; of a"
+                " pandas DataFrame, Table.from_pandas makes one"
+            )
         missing = [name for name in self.outputs if name not in table.colnames]
         if missing:
             raise ConfigurationError(
                 f"table: the scheme {self.name!r} needs the columns {missing};"
                 f" found {table.colnames}"
             )
-        columns = [
-            np.ma.filled(np.ma.asarray(table[name], dtype=np.float32), np.nan)
-            for name in self.outputs
-        ]
+        columns = []
+        for name in self.outputs:
+            try:
+                columns.append(plain_numbers(table[name]).astype(np.float32))
+            except (TypeError, ValueError) as error:
+                raise ConfigurationError(
+                    f"table: the column {name!r} has no fractions: {error}"
+                ) from error
         return np.stack(columns, axis=1)
 
     def to_dict(self):
@@ -318,62 +330,8 @@ CANDELS = LabelScheme(
 
 
 def _galaxy_zoo_2():
-    # (question, parent, answers): Willett et al. 2013, table 2, numbered as there
-    tree = [
-        (
-            "Is the galaxy simply smooth and rounded, with no sign of a disk?",
-            None,
-            ("smooth", "features or disk", "star or artifact"),
-        ),
-        ("Could this be a disk viewed edge-on?", "Class1.2", ("yes", "no")),
-        (
-            "Is there a sign of a bar feature through the centre of the galaxy?",
-            "Class2.2",
-            ("yes", "no"),
-        ),
-        ("Is there any sign of a spiral arm pattern?", "Class2.2", ("yes", "no")),
-        (
-            "How prominent is the central bulge, compared with the rest of the galaxy?",
-            "Class2.2",
-            ("no bulge", "just noticeable", "obvious", "dominant"),
-        ),
-        ("Is there anything odd?", None, ("yes", "no")),
-        (
-            "How rounded is it?",
-            "Class1.1",
-            ("completely round", "in between", "cigar-shaped"),
-        ),
-        (
-            "Is the odd feature a ring, or is the galaxy disturbed or irregular?",
-            "Class6.1",
-            (
-                "ring",
-                "lens or arc",
-                "disturbed",
-                "irregular",
-                "other",
-                "merger",
-                "dust lane",
-            ),
-        ),
-        (
-            "Does the galaxy have a bulge at its centre? If so, what shape?",
-            "Class2.1",
-            ("rounded", "boxy", "no bulge"),
-        ),
-        (
-            "How tightly wound do the spiral arms appear?",
-            "Class4.1",
-            ("tight", "medium", "loose"),
-        ),
-        (
-            "How many spiral arms are there?",
-            "Class4.1",
-            ("1", "2", "3", "4", "more than 4", "can't tell"),
-        ),
-    ]
     questions, outputs, descriptions = [], [], []
-    for number, (text, parent, answers) in enumerate(tree, 1):
+    for number, (text, parent, answers) in enumerate(GALAXY_ZOO_2_TREE, 1):
         names = tuple(f"Class{number}.{i}" for i in range(1, len(answers) + 1))
         questions.append(Question(text, names, parent))
         outputs += names

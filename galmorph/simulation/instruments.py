@@ -217,22 +217,6 @@ class Instrument:
         """
         return _psf(self)[0]
 
-    def psf_kernel(self, oversampling):
-        """
-        The point spread function on a fine grid.
-
-        Parameters
-        ----------
-        oversampling : int
-            Number of fine pixels across a pixel of the image.
-
-        Returns
-        -------
-        kernel : `~numpy.ndarray`
-            Square array with an odd side and a sum of one.
-        """
-        return _psf_kernel(self, oversampling)
-
     @property
     def noise_correlation(self):
         """Noise of large areas over what the noise of pixels would give."""
@@ -375,22 +359,6 @@ def _optics(instrument):
 
 def _psf_fwhm(instrument):
     return float(_psf(instrument)[1])
-
-
-@lru_cache(maxsize=8)
-def _psf_kernel(instrument, oversampling):
-    side = 32 * oversampling + 1
-    kernel = (
-        _psf(instrument)[0]
-        .drawImage(
-            nx=side,
-            ny=side,
-            scale=instrument.pixel_scale / oversampling,
-            method="no_pixel",
-        )
-        .array.astype(float)
-    )
-    return kernel / kernel.sum()
 
 
 WFC3_F160W = Instrument(

@@ -10,7 +10,7 @@ network is built, not before.
 
 from galmorph.training.augmentation import Augmentation, augment
 from galmorph.training.config import RunConfig, TrainingConfig, read_config
-from galmorph.training.datasets import Dataset, as_dataset, folds, stratified_split
+from galmorph.training.datasets import Dataset, as_dataset
 from galmorph.training.recalibration import calibrate
 from galmorph.training.runs import TrainingResult, train, train_from_config
 from galmorph.training.sources_config import (
@@ -21,6 +21,7 @@ from galmorph.training.sources_config import (
     SimulationConfig,
     TableConfig,
 )
+from galmorph.training.splits import folds, stratified_split
 from galmorph.training.stamping import as_stamps
 
 __all__ = [

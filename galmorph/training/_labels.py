@@ -4,15 +4,18 @@ Tables of labels under the names that a run knows them by.
 """
 
 import numpy as np
-from astropy import units as u
 from astropy.table import QTable
 
 from galmorph.core import ConfigurationError, GalmorphError, decode_flags, get_scheme
+from galmorph.core.columns import plain_numbers
 from galmorph.images import NOT_CLASSIFIED
 from galmorph.tables import read_table
+from galmorph.training.datasets import usable_rows
 
-__all__ = ["GROUP", "TEST", "VOTES", "existing", "read_labels", "with_flags"]
+__all__ = ["GROUP", "TEST", "VOTES", "existing", "read_labels", "tell", "with_flags"]
 
+# bad galaxies told one by one
+_MOST_TOLD = 5
 # columns of what `train` is told beside stamps and labels
 VOTES, GROUP, TEST = "label_votes", "split_group", "split_test"
 
@@ -44,7 +47,7 @@ def read_labels(config, more=None, table=None):
 
     def numbers(key, name):
         try:
-            return _numbers(column(key, name))
+            return plain_numbers(column(key, name))
         except (TypeError, ValueError) as error:
             raise ConfigurationError(
                 f"[data] {key}: the column {name!r} of {data.root / data.table} has no"
@@ -97,15 +100,6 @@ def read_labels(config, more=None, table=None):
     return chosen
 
 
-def _numbers(column):
-    """Float array of a column, NaN where it is masked; per cent are fractions."""
-    if hasattr(column, "to_value"):
-        column = column.to_value(u.one)
-    mask = getattr(column, "mask", False)
-    plain = np.array(getattr(column, "unmasked", column), dtype=float)
-    return np.where(mask, np.nan, plain)
-
-
 def with_flags(table, stamps):
     """Add the flags, and the reasons why some galaxies cannot be used."""
     table["morph_flags"] = stamps.flags
@@ -127,3 +121,32 @@ def existing(data, key, folder=False):
             f"[data] {key}: there is no {'folder' if folder else 'file'} {path}"
         )
     return path
+
+
+def tell(table, scheme, say, listing=None):
+    """
+    Say how many galaxies can be used, and why some cannot.
+
+    ``listing`` is the file, if any, in which a run of a TOML file lists all.
+    """
+    failures = table.meta.get("galmorph", {}).get("failures", [])
+    for failure in failures[:_MOST_TOLD]:
+        name = f" ({failure['id']})" if "id" in failure else ""
+        say(f"row {failure['row']}{name}: {failure['reason']}")
+    if len(failures) > _MOST_TOLD:
+        where = f", which {listing} lists" if listing else ""
+        say(f"and {len(failures) - _MOST_TOLD} more{where}")
+    labels = scheme.labels(table)
+    labelled = np.isfinite(labels).any(axis=1)
+    usable = usable_rows(labels, table)
+    if GROUP in table.colnames:
+        groups = np.ma.asarray(table[GROUP])
+        say(f"{len(np.unique(groups.compressed()))} groups of galaxies stay whole")
+    missing = f"; {(~labelled).sum()} have no label" if not labelled.all() else ""
+    say(f"{usable.sum()} of {len(table)} galaxies can be used{missing}")
+    if not usable.any():
+        first = f"; the first: {failures[0]['reason']}" if failures else ""
+        raise ConfigurationError(
+            f"{'[data]' if listing else 'data'}: none of the {len(table)} galaxies can"
+            f" be used{first}"
+        )

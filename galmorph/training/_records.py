@@ -136,6 +136,8 @@ def predictions_table(dataset, rows, predicted, scheme):
     for i, output in enumerate(scheme.outputs):
         table[f"true_{output}"] = dataset.labels[rows, i]
         table[output] = predicted[:, i].astype(np.float32)
+    # so that an evaluation finds them whatever their names
+    table.meta["galmorph"] = {"outputs": list(scheme.outputs)}
     return table
 
 

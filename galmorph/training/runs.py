@@ -11,6 +11,7 @@ from astropy.table import QTable
 from galmorph.core import ConfigurationError, get_scheme
 from galmorph.evaluation import fit_error_calibration, metrics_table, rmse
 from galmorph.tables import write_table
+from galmorph.training._labels import tell, with_flags
 from galmorph.training._records import (
     check_is_free,
     draw_history,
@@ -24,7 +25,7 @@ from galmorph.training._records import (
 from galmorph.training.augmentation import Augmentation
 from galmorph.training.card import model_card
 from galmorph.training.config import TrainingConfig, read_config
-from galmorph.training.datasets import as_dataset, split
+from galmorph.training.datasets import as_dataset
 from galmorph.training.members import (
     Start,
     built,
@@ -34,6 +35,7 @@ from galmorph.training.members import (
     train_member,
 )
 from galmorph.training.sources import load
+from galmorph.training.splits import split
 from galmorph.training.stamping import as_stamps
 from galmorph.training.trainer import predict
 
@@ -172,11 +174,13 @@ def train(
     from galmorph.models import save_bundle
     from galmorph.models._config import is_name
 
-    try:
-        training = TrainingConfig(**training)
-    except TypeError as error:
-        known = list(asdict(TrainingConfig()))
-        raise ConfigurationError(f"{error}; known are {known}") from error
+    known = asdict(TrainingConfig())
+    unknown = [key for key in training if key not in known]
+    if unknown:
+        raise ConfigurationError(
+            f"train: there are no settings {unknown}; known are {list(known)}"
+        )
+    training = TrainingConfig(**training)
     scheme = get_scheme(scheme)
     say = progress or (lambda line: None)
     out = Path(out)
@@ -189,7 +193,7 @@ def train(
     architecture, options = start.architecture(architecture, options)
     preprocessor = replace(start.preprocessor(preprocessor), margin=0)
     augmentation = Augmentation() if augmentation is None else augmentation
-    data = _with_stamps(data, preprocessor)
+    data = _with_stamps(data, preprocessor, scheme, say)
     dataset = as_dataset(data, scheme, groups=groups, votes=votes, test_rows=test_rows)
     if dataset.stamps.shape[1] < preprocessor.shape:
         raise ConfigurationError(
@@ -306,19 +310,25 @@ def train(
     return TrainingResult(bundle, history, metrics)
 
 
-def _with_stamps(data, preprocessor):
+def _with_stamps(data, preprocessor, scheme, say):
     """Stamps and table, where images and table were given."""
-    images, table = data
+    try:
+        images, table = data
+    except (TypeError, ValueError) as error:
+        raise ConfigurationError(
+            "data: expected a pair of stamps, or a list of images, and a table"
+        ) from error
     if not isinstance(images, (list, tuple)):
         return data
     if len(images) != len(table):
         raise ConfigurationError(
             f"data: found {len(images)} images and a table of {len(table)} rows"
         )
+    scheme.labels(table)  # what is wrong with them is told before the work
     # a turned square needs 1.42 times its side
     stamps = as_stamps(images, preprocessor, round(1.42 * preprocessor.shape))
-    table = table.copy()
-    table["morph_flags"] = stamps.flags
+    table = with_flags(table.copy(), stamps)
+    tell(table, scheme, say)
     return stamps.data, table
 
 

@@ -19,18 +19,16 @@ from galmorph.training._labels import (
     VOTES,
     existing,
     read_labels,
+    tell,
     with_flags,
 )
 from galmorph.training._records import write_arrays
-from galmorph.training.datasets import usable_rows
 from galmorph.training.stamping import as_stamps, frame_stamps, stamps_of_cutouts
 
 __all__ = ["load"]
 
 _CACHE, _TABLE = "data.npz", "data.ecsv"
 _FITS = re.compile(r"\.(fits|fit|fts)(\.gz|\.fz|\.bz2)?$", re.IGNORECASE)
-# bad galaxies told one by one; all are in the table
-_MOST_TOLD = 5
 
 
 def load(config, folder, resume, say):
@@ -78,7 +76,7 @@ def load(config, folder, resume, say):
         table = read_table(listing)
     else:
         stamps, table = _READERS[config.data.source](config, say)
-        _tell(table, config, say)
+        tell(table, get_scheme(config.scheme), say, listing=_TABLE)
         folder.mkdir(parents=True, exist_ok=True)
         write_table(table, listing, overwrite=True)
         # the last to be written: where it is, the table is complete too
@@ -336,29 +334,6 @@ _READERS = {
     "cutouts": _from_cutouts,
     "mosaic": _from_mosaic,
 }
-
-
-def _tell(table, config, say):
-    """Say how many galaxies can be used, and why some cannot."""
-    failures = table.meta.get("galmorph", {}).get("failures", [])
-    for failure in failures[:_MOST_TOLD]:
-        name = f" ({failure['id']})" if "id" in failure else ""
-        say(f"row {failure['row']}{name}: {failure['reason']}")
-    if len(failures) > _MOST_TOLD:
-        say(f"and {len(failures) - _MOST_TOLD} more, which {_TABLE} lists")
-    labels = get_scheme(config.scheme).labels(table)
-    labelled = np.isfinite(labels).any(axis=1)
-    usable = usable_rows(labels, table)
-    if GROUP in table.colnames:
-        groups = np.ma.asarray(table[GROUP])
-        say(f"{len(np.unique(groups.compressed()))} groups of galaxies stay whole")
-    missing = f"; {(~labelled).sum()} have no label" if not labelled.all() else ""
-    say(f"{usable.sum()} of {len(table)} galaxies can be used{missing}")
-    if not usable.any():
-        first = f"; the first: {failures[0]['reason']}" if failures else ""
-        raise ConfigurationError(
-            f"[data]: none of the {len(table)} galaxies can be used{first}"
-        )
 
 
 def _progress(what, n, say):

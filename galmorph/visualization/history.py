@@ -74,7 +74,9 @@ def history_figure(history, path=None):
     bottom = [errors]
     if outputs:
         classes = figure.add_subplot(grid[0, 1], sharex=errors)
-        _draw_outputs(classes, history, outputs)
+        # below the panel there is room where the rate is below the other
+        under = {"loc": "upper left", "bbox_to_anchor": (0, -0.2), "ncols": 2}
+        _draw_outputs(classes, history, outputs, under if with_rate else {})
         bottom.append(classes)
     if with_rate:
         for axes in bottom:
@@ -137,7 +139,7 @@ def _draw_errors(axes, history):
         axes.legend(fontsize=6.5, frameon=False, labelcolor=INK)
 
 
-def _draw_outputs(axes, history, outputs):
+def _draw_outputs(axes, history, outputs, place):
     members = _members(history)
     for i, name in enumerate(outputs):
         for j, member in enumerate(members):
@@ -151,7 +153,7 @@ def _draw_outputs(axes, history, outputs):
             )
     style_axes(axes, "validation by output", ylabel="RMSE")
     if members:
-        axes.legend(fontsize=6, frameon=False, labelcolor=INK)
+        axes.legend(fontsize=6, frameon=False, labelcolor=INK, **place)
 
 
 def _draw_rate(axes, history):

@@ -61,6 +61,8 @@ def bins_figure(table, xlabel="true fraction", path=None):
     limit = _limit(table)
     for panel, output in zip(axes, outputs, strict=True):
         rows = rows_of(table, output)
+        # an empty bin must not break the line
+        rows = rows[np.asarray(rows["n"]) > 0]
         x, bias, scatter, error = _plain(rows, "mean", "bias", "scatter", "bias_err")
         panel.axhline(0, color=FADED, linewidth=0.6)
         panel.fill_between(
@@ -118,7 +120,9 @@ def reliability_figure(table, path=None):
         height = 0.3 * n / max(n.max(initial=0), 1)
         panel.bar(low, height, high - low, align="edge", color=TRACK, edgecolor="white")
         panel.plot([0, 1], [0, 1], color=FADED, linewidth=0.7)
-        panel.errorbar(predicted, true, error, color=COLOURS[1], **_POINTS)
+        full = n > 0
+        points = (predicted[full], true[full], error[full])
+        panel.errorbar(*points, color=COLOURS[1], **_POINTS)
         panel.set_xlim(0, 1)
         panel.set_ylim(0, 1)
         label_axes(panel, "predicted fraction", "mean true fraction")
@@ -188,7 +192,15 @@ def coverage_figure(table, path=None):
     axes.set_yticks(places, [short_name(name) for name in table["output"]])
     axes.set_ylim(len(table) - 0.4, -0.6)
     axes.set_xlim(0, 1.02)
-    axes.legend(fontsize=6, frameon=False, labelcolor=INK, loc="lower left")
+    # below the axes, where no point can be
+    figure.legend(
+        fontsize=6,
+        frameon=False,
+        labelcolor=INK,
+        loc="lower right",
+        borderaxespad=0.1,
+        ncols=2,
+    )
     circles = "within_1_perfect" in table.colnames
     return finish_figure(figure, path, "circles: of a perfect model" if circles else "")
 

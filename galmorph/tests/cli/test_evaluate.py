@@ -98,6 +98,18 @@ def test_truths_and_predictions_may_be_in_one_table_without_errors(galmorph, tmp
     assert "0.100" in printed and "within_1" not in printed
 
 
+def test_fractions_of_any_name_are_known_by_their_errors(galmorph, tmp_path):
+    predictions = Table({"id": ["a", "b", "c"], "P(bar)": [0.1, 0.6, 0.9]})
+    predictions["P(bar)_err"] = 0.1
+    predictions.write(tmp_path / "predictions.csv")
+    Table({"id": ["c", "b", "a"], "P(bar)": [1.0, 0.5, 0.0]}).write(tmp_path / "l.fits")
+    code, printed, err = galmorph(
+        "evaluate", tmp_path / "l.fits", "--predictions", tmp_path / "predictions.csv"
+    )
+    assert code == 0, err
+    assert "P(bar)" in printed and "0.100" in printed
+
+
 def test_table_without_fractions_is_told(galmorph, tmp_path):
     Table({"id": ["a"], "disk": [0.5]}).write(tmp_path / "table.ecsv")
     words = ("--predictions", tmp_path / "table.ecsv")

@@ -8,7 +8,8 @@ import pickle
 
 import numpy as np
 import pytest
-from astropy.table import MaskedColumn, Table
+from astropy import units as u
+from astropy.table import MaskedColumn, QTable, Table
 
 from galmorph.core import (
     CANDELS,
@@ -139,6 +140,25 @@ def test_masked_labels_become_nan():
     labels = LabelScheme("a", ["a"]).labels(table)
     assert labels[0, 0] == 1
     assert np.isnan(labels[1, 0])
+
+
+def test_per_cent_become_fractions():
+    column = MaskedColumn([50, 100, 7], mask=[False, False, True], unit="%")
+    for table in (Table({"a": column}), QTable({"a": [50.0, 100.0] * u.percent})):
+        labels = LabelScheme("a", ["a"]).labels(table)
+        assert labels[:2, 0].tolist() == [0.5, 1.0]
+    assert np.isnan(LabelScheme("a", ["a"]).labels(Table({"a": column}))[2, 0])
+
+
+@pytest.mark.parametrize("column", [["yes"], [1] * u.m])
+def test_labels_that_are_no_fractions_are_told_by_column(column):
+    with pytest.raises(ConfigurationError, match="'a' has no fractions"):
+        LabelScheme("a", ["a"]).labels(QTable({"a": column}))
+
+
+def test_a_table_of_another_package_is_told():
+    with pytest.raises(ConfigurationError, match="found dict.*from_pandas"):
+        LabelScheme("a", ["a"]).labels({"a": [1.0]})
 
 
 def test_labels_of_no_rows_have_the_right_shape():

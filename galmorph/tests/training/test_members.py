@@ -13,7 +13,7 @@ from galmorph.tables import read_table
 from galmorph.tests.training.shapes import SETTINGS, SHAPES, shapes
 from galmorph.training import as_dataset, train
 from galmorph.training.config import TrainingConfig
-from galmorph.training.datasets import split
+from galmorph.training.splits import split
 
 pytestmark = pytest.mark.filterwarnings("error")
 

@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 from astropy.nddata import CCDData
+from astropy.table import Table
 
 from galmorph import Preprocessor
 from galmorph.core import ConfigurationError
@@ -90,6 +91,8 @@ def test_the_folder_holds_settings_versions_history_and_scores(run):
     assert str(history["seconds"].unit) == "s"
     if importlib.util.find_spec("matplotlib"):
         assert (folder / "history.png").stat().st_size > 5000
+    predictions = read_table(folder / "predictions.ecsv")
+    assert predictions.meta["galmorph"]["outputs"] == ["f_round", "f_flat"]
     assert len(lines) == len(history) + 1
     assert not list(folder.glob("*.part"))
 
@@ -234,6 +237,40 @@ def test_a_list_of_images_goes_through_the_preprocessor(data, tmp_path):
     assert load_bundle(result.bundle).input_shape == (12, 12, 1)
     with pytest.raises(ConfigurationError, match="60 images.*400 rows"):
         train((images, table), out=tmp_path / "b", **settings)
+
+
+def test_images_that_cannot_be_used_are_told_with_the_reason(data, tmp_path):
+    stamps, table = data
+    images = ["missing.fits", *stamps[1:40]]
+    settings = {**SETTINGS, "epochs": 1, "preprocessor": Preprocessor(shape=12)}
+    told = []
+    train((images, table[:40]), out=tmp_path / "a", progress=told.append, **settings)
+    assert told[0] == "row 0: image: the file missing.fits does not exist"
+    assert told[1] == "39 of 40 galaxies can be used"
+    with pytest.raises(ConfigurationError, match=r"none of the 30.*a\.fits"):
+        train((["a.fits"] * 30, table[:30]), out=tmp_path / "b", **settings)
+
+
+@pytest.mark.parametrize(
+    ("give", "words"),
+    [
+        (lambda images, table: images, "expected a pair"),
+        (lambda images, table: (images, table["f_flat"]), "expected an astropy Table"),
+        (lambda images, table: (images, Table({"f": [0.1] * 3})), r"\['f_round', "),
+        (
+            lambda images, table: (
+                images,
+                Table({n: ["a"] * 3 for n in table.colnames}),
+            ),
+            "'f_round' has no fractions",
+        ),
+    ],
+)
+def test_data_that_are_none_are_told_before_any_work(data, tmp_path, give, words):
+    given = give(["missing.fits"] * 3, data[1][:3])
+    with pytest.raises(ConfigurationError, match=words):
+        train(given, out=tmp_path / "run", **SETTINGS)
+    assert not (tmp_path / "run").exists()
 
 
 def test_too_few_galaxies_are_refused(tmp_path):

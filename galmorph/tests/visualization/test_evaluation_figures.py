@@ -73,6 +73,18 @@ def test_bins_name_their_column_and_unit(fractions):
     assert "perfect" in figure.texts[0].get_text()
 
 
+def test_lines_go_on_over_empty_bins():
+    # of the votes of two people no fraction lies between 0 and 0.5
+    truth = np.repeat([[0.0], [0.5], [1.0]], 20, axis=0)
+    predicted = 0.8 * truth + 0.05
+    bars = LabelScheme("bars", outputs=["f_bar"])
+    figure = bins_figure(binned_metrics(truth, predicted, scheme=bars, n_votes=2))
+    assert figure.axes[0].containers[0].lines[0].get_xdata().tolist() == [0, 0.5, 1]
+    figure = reliability_figure(reliability_table(truth, predicted, bars))
+    drawn = figure.axes[0].containers[-1].lines[0].get_xdata()
+    np.testing.assert_allclose(drawn, [0.05, 0.45, 0.85])
+
+
 def test_reliability_draws_the_points_of_the_table(fractions):
     table = reliability_table(*fractions, TWO, n_samples=5)
     figure = reliability_figure(table)
