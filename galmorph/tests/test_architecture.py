@@ -19,7 +19,7 @@ ALLOWED = {
     "images": {"core"},
     "models": {"core"},
     "tables": {"core"},
-    "_plumbing": ROADS,
+    "_plumbing": ROADS | {"scale"},
     "scale": ROADS,
     "classifier": ROADS | {"_plumbing", "scale"},
     "simulation": ROADS,
