@@ -14,6 +14,7 @@ _PUBLIC = {
     "Domain": "domain",
     "ErrorModel": "errors",
     "GroupConv2D": "symmetry",
+    "GroupNormalization": "symmetry",
     "GroupPooling": "symmetry",
     "JoinedParts": "symmetry",
     "Maxout": "layers",

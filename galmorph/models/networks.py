@@ -6,7 +6,13 @@ Networks by name, for any label scheme.
 from galmorph.core import ConfigurationError, get_scheme
 from galmorph.models._keras import keras
 from galmorph.models.layers import DecisionTree, Maxout
-from galmorph.models.symmetry import GroupConv2D, GroupPooling, JoinedParts, Parts
+from galmorph.models.symmetry import (
+    GroupConv2D,
+    GroupNormalization,
+    GroupPooling,
+    JoinedParts,
+    Parts,
+)
 
 __all__ = ["architectures", "build"]
 
@@ -80,11 +86,7 @@ def _p4m_resnet(images, *, widths=(4, 8, 16), features=64, dropout=0.3):
     layers = keras.layers
 
     def activated(x, name):
-        # one scale for the eight orientations of a channel
-        _, height, width, channels = x.shape
-        x = layers.Reshape((height, 8 * width, channels // 8), name=f"{name}_split")(x)
-        x = layers.BatchNormalization(momentum=0.9, name=f"{name}_norm")(x)
-        x = layers.Reshape((height, width, channels), name=f"{name}_joined")(x)
+        x = GroupNormalization(momentum=0.9, name=f"{name}_norm")(x)
         return layers.ReLU(name=f"{name}_relu")(x)
 
     odd = images.shape[1] % 2

@@ -10,7 +10,13 @@ import numpy as np
 from galmorph.core import ConfigurationError
 from galmorph.models._keras import keras
 
-__all__ = ["GroupConv2D", "GroupPooling", "JoinedParts", "Parts"]
+__all__ = [
+    "GroupConv2D",
+    "GroupNormalization",
+    "GroupPooling",
+    "JoinedParts",
+    "Parts",
+]
 
 _ORDER = 8  # four rotations, and the same four mirrored
 
@@ -163,6 +169,64 @@ class GroupConv2D(keras.layers.Layer):
             "padding": self.padding,
             "lift": self.lift,
         }
+
+
+@keras.saving.register_keras_serializable(package="galmorph")
+class GroupNormalization(keras.layers.BatchNormalization):
+    """
+    Batch normalisation with one scale for the eight orientations of a channel.
+
+    It follows `GroupConv2D`, so that what comes out is equivariant as well.
+
+    Parameters
+    ----------
+    **kwargs
+        Arguments of `keras.layers.BatchNormalization` but the axis.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from galmorph.models import GroupNormalization
+    >>> layer = GroupNormalization()
+    >>> tuple(layer(np.zeros((1, 5, 5, 24), np.float32)).shape)
+    (1, 5, 5, 24)
+    >>> tuple(layer.gamma.shape)
+    (3,)
+    """
+
+    def build(self, input_shape):
+        """Make the weights for inputs of this shape."""
+        super().build((*input_shape[:-1], input_shape[-1] // _ORDER))
+        # what was built is seen by inputs of eight times as many channels
+        self.input_spec = keras.layers.InputSpec(
+            ndim=len(input_shape), axes={-1: input_shape[-1]}
+        )
+
+    def call(self, inputs, training=None):
+        """Maps of the shape of the inputs."""
+        ops = keras.ops
+        mean, variance = self.moving_mean, self.moving_variance
+        if training and self.trainable:
+            values = ops.cast(inputs, "float32")
+            axes = tuple(range(len(inputs.shape) - 1))
+
+            def over_orientations(each):
+                each = ops.reshape(ops.mean(each, axis=axes), (_ORDER, -1))
+                return ops.mean(each, axis=0)
+
+            mean = over_orientations(values)
+            variance = over_orientations(ops.square(values)) - ops.square(mean)
+            for moving, new in (
+                (self.moving_mean, mean),
+                (self.moving_variance, variance),
+            ):
+                moving.assign(moving * self.momentum + new * (1 - self.momentum))
+        scale = self.gamma * ops.rsqrt(variance + self.epsilon)
+        shift = self.beta - mean * scale
+        scale, shift = (
+            ops.cast(ops.tile(each, [_ORDER]), inputs.dtype) for each in (scale, shift)
+        )
+        return inputs * scale + shift
 
 
 @keras.saving.register_keras_serializable(package="galmorph")

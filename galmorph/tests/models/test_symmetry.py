@@ -5,6 +5,7 @@ import pytest
 from galmorph.core import ConfigurationError
 from galmorph.models import (
     GroupConv2D,
+    GroupNormalization,
     GroupPooling,
     JoinedParts,
     Parts,
@@ -151,3 +152,22 @@ def test_mixed_precision_changes_the_fractions_by_little(architecture):
     assert all(str(w.dtype) == "float32" for w in mixed.trainable_weights)
     with pytest.raises(ConfigurationError, match="precision"):
         build(architecture, n_outputs=5, precision="float8")
+
+
+def test_normalisation_has_one_scale_for_the_orientations_of_a_channel():
+    random = np.random.default_rng(1)
+    maps = (3 * random.normal(size=(20, 7, 7, 24)) + 5).astype(np.float32)
+    layer = GroupNormalization(momentum=0.9)
+    split = np.moveaxis(maps.reshape(20, 7, 7, 8, 3), 3, 1).reshape(-1, 3)
+    found = np.asarray(layer(maps, training=True))
+    expected = (maps - np.tile(split.mean(axis=0), 8)) / np.tile(split.std(axis=0), 8)
+    np.testing.assert_allclose(found, expected, atol=1e-3)
+    # what is seen later is the running average, a tenth of it new
+    np.testing.assert_allclose(layer.moving_mean, 0.1 * split.mean(axis=0), rtol=1e-4)
+    np.testing.assert_allclose(
+        layer.moving_variance, 0.9 + 0.1 * split.var(axis=0), rtol=1e-3
+    )
+    later = (maps - np.tile(layer.moving_mean, 8)) / np.sqrt(
+        np.tile(layer.moving_variance, 8) + 1e-3
+    )
+    np.testing.assert_allclose(layer(maps), later, atol=1e-4)
