@@ -3,113 +3,141 @@
 How near the work comes to what the machine can do, and how long it takes to begin.
 
 - The network: its floating-point operations a second over those of a product of large
-  matrices (float32, TensorFlow, the same threads), and over those of the convolutions
+  matrices (float32, TensorFlow, the same threads), and over those of its convolutions
   alone, one by one, on inputs that are ready.
 - Cutting: bytes a second of the windows that are read from a mosaic on disk (which the
   system holds in memory), over those of a copy from memory to memory.
 - Start-up: `import galmorph`, and the first classification of one cutout, each in a
-  new process, the best of --repeats, over the import of TensorFlow alone.
+  new process, over the import of TensorFlow alone.
+
+What is compared is run in turns, --repeats times, and the least time of each counts:
+time of the processors, which other work on the machine changes less than the clock.
 
     python benchmarks/limits.py
 """
 
 import argparse
+import resource
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 import numpy as np
 
+GIGA = 1e9
 
-def best(function, repeats=5):
-    """Seconds of the fastest of several calls."""
-    times = []
+
+def processors(who=resource.RUSAGE_SELF):
+    """Seconds of the processors that this process, or its children, took so far."""
+    used = resource.getrusage(who)
+    return used.ru_utime + used.ru_stime
+
+
+def least(functions, repeats, who=resource.RUSAGE_SELF):
+    """The least time of each of some functions, called in turns."""
+    times = np.full(len(functions), np.inf)
     for _ in range(repeats):
-        start = time.perf_counter()
-        function()
-        times.append(time.perf_counter() - start)
-    return min(times)
+        for i, function in enumerate(functions):
+            start = processors(who)
+            function()
+            times[i] = min(times[i], processors(who) - start)
+    return times
 
 
-def operations(function, *arguments):
-    """Floating-point operations of a traced function, by TensorFlow's profiler."""
+def frozen(member, spec):
+    """The graph of a network with its weights as constants, and its operations."""
     import tensorflow as tf
     from tensorflow.python.framework.convert_to_constants import (
         convert_variables_to_constants_v2,
     )
 
-    concrete = tf.function(function).get_concrete_function(*arguments)
-    frozen = convert_variables_to_constants_v2(concrete)
+    function = tf.function(lambda images: member(images, training=False))
+    graph = convert_variables_to_constants_v2(function.get_concrete_function(spec))
     options = tf.compat.v1.profiler.ProfileOptionBuilder.float_operation()
     options["output"] = "none"
-    profile = tf.compat.v1.profiler.profile(frozen.graph, options=options)
-    convolutions = [
-        node
-        for node in frozen.graph.as_graph_def().node
-        if node.op in ("Conv2D", "MatMul")
-    ]
-    return profile.total_float_ops, frozen.graph, convolutions
+    profile = tf.compat.v1.profiler.profile(graph.graph, options=options)
+    return graph.graph, profile.total_float_ops
 
 
-def network(model):
+def convolutions(graph, rows):
+    """A function for each convolution and matrix product of a graph, on noise."""
+    import tensorflow as tf
+
+    found = []
+    for node in graph.as_graph_def().node:
+        if node.op not in ("Conv2D", "MatMul"):
+            continue
+        operation = graph.get_operation_by_name(node.name)
+        inputs = [
+            tf.random.normal([size or rows for size in tensor.shape])
+            for tensor in operation.inputs
+        ]
+        if node.op == "MatMul":
+            function = tf.function(tf.linalg.matmul)
+        else:
+            strides = list(node.attr["strides"].list.i)
+            padding = node.attr["padding"].s.decode()
+            function = tf.function(
+                lambda images, kernel, strides=strides, padding=padding: tf.nn.conv2d(
+                    images, kernel, strides, padding
+                )
+            )
+        found.append(lambda call=function, inputs=inputs: call(*inputs).numpy())
+    return found
+
+
+def network(model, repeats):
+    """Operations a second of the network, its convolutions and a matrix product."""
     import tensorflow as tf
 
     from galmorph import MorphologyClassifier
 
     classifier = MorphologyClassifier(model)
     predictor, shape = classifier.predictor, classifier.preprocessor.shape
-    rows = predictor.rows
-    images = np.random.default_rng(1).random((8 * rows, shape, shape, 1), np.float32)
-    predictor.predict(images)
-    seconds = best(lambda: predictor.predict(images)) / len(images)
-    (member, *_) = predictor._models
-    spec = tf.TensorSpec((rows, shape, shape, 1), tf.float32)
-    total, graph, convolutions = operations(lambda x: member(x, training=False), spec)
-    each = total / rows
-    a = tf.random.normal((2048, 2048))
-    product = 2 * 2048**3 / best(lambda: tf.linalg.matmul(a, a).numpy())
-    alone = 0.0
-    for node in convolutions:
-        inputs = [
-            graph.get_tensor_by_name(n if ":" in n else f"{n}:0") for n in node.input
-        ]
-        values = [tf.random.normal([d or rows for d in t.shape]) for t in inputs]
-        if node.op == "Conv2D":
-            one = tf.function(
-                lambda x, k, node=node: tf.nn.conv2d(
-                    x,
-                    k,
-                    list(node.attr["strides"].list.i),
-                    node.attr["padding"].s.decode(),
-                )
-            )
-        else:
-            one = tf.function(tf.linalg.matmul)
-        one(*values)
-        alone += best(lambda one=one, values=values: one(*values).numpy())
-    print(f"network {classifier.name}: {each / 1e6:.1f} MFLOP an image")
-    print(f"  {1 / seconds:,.0f} images/s, {each / seconds / 1e9:.1f} GFLOP/s")
-    print(f"  product of matrices {product / 1e9:.1f} GFLOP/s")
-    print(f"  network / product of matrices {each / seconds / product:.2f}")
-    print(f"  its convolutions alone / product {total / alone / product:.2f}")
-    print(f"  its convolutions alone / all of the network {alone / rows / seconds:.2f}")
+    rows, batches = predictor.rows, 8
+    images = np.random.default_rng(1).random((batches * rows, shape, shape, 1))
+    images = images.astype(np.float32)
+    member, *_ = predictor._models
+    graph, operations = frozen(member, tf.TensorSpec((rows, shape, shape, 1)))
+    matrix = tf.random.normal((2048, 2048))
+    functions = [
+        lambda: predictor.predict(images),
+        lambda: tf.linalg.matmul(matrix, matrix).numpy(),
+        *convolutions(graph, rows),
+    ]
+    for function in functions:
+        function()
+    whole, product, *alone = least(functions, repeats)
+    whole, product = operations * batches / whole, 2 * 2048**3 / product
+    alone = operations / sum(alone)
+    print(f"network {classifier.name}: {operations / rows / 1e6:.1f} MFLOP an image")
+    print(f"  {whole * rows / operations:,.0f} images/s of the processors")
+    for what, rate in (
+        ("network", whole),
+        ("its convolutions alone", alone),
+        ("product of matrices", product),
+    ):
+        print(
+            f"  {what:24s}{rate / GIGA:8.1f} GFLOP/s{rate / product:8.2f} of the last"
+        )
 
 
-def cutting(side, window):
+def cutting(side, window, repeats):
+    """Bytes a second that are cut from a file, and that are copied."""
     from astropy.io import fits
 
     from galmorph.scale import open_tile
 
     random = np.random.default_rng(1)
+    pixels = random.normal(size=(side, side)).astype(np.float32)
+    corners = random.integers(0, side - 1024, (40, 2))
+    starts = random.integers(0, 1024 - window, (256, 2))
+    one = np.ones(1 << 26, np.float32)
+    other = np.empty_like(one)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "mosaic.fits"
-        fits.PrimaryHDU(random.normal(size=(side, side)).astype(np.float32)).writeto(
-            path
-        )
-        corners = random.integers(0, side - 1024, (40, 2))
-        starts = random.integers(0, 1024 - window, (256, 2))
+        fits.PrimaryHDU(pixels).writeto(path)
         with open_tile(path) as tile:
 
             def cut():
@@ -119,13 +147,11 @@ def cutting(side, window):
                         np.array(part[i : i + window, j : j + window])
 
             cut()
-            read = len(corners) * 4 * (1024**2 + len(starts) * window**2)
-            cut_rate = read / best(cut)
-    one = np.ones(1 << 26, np.float32)
-    other = np.empty_like(one)
-    copy = one.nbytes / best(lambda: np.copyto(other, one))
-    print(f"cutting {cut_rate / 2**30:.2f} GiB/s, copy {copy / 2**30:.2f} GiB/s")
-    print(f"  cutting / copy {cut_rate / copy:.2f}")
+            spent = least([cut, lambda: np.copyto(other, one)], repeats)
+    read = len(corners) * 4 * (1024**2 + len(starts) * window**2)
+    rate, copied = np.array([read, one.nbytes]) / spent / 2**30
+    print(f"cutting {rate:.2f} GiB/s, copying {copied:.2f} GiB/s of the processor")
+    print(f"  cutting / copying {rate / copied:.2f}")
 
 
 FIRST = """
@@ -135,27 +161,25 @@ y, x = np.indices((96, 96))
 galaxy = 100 * np.exp(-np.hypot(x - 48, y - 48) / 5)
 MorphologyClassifier().classify(galaxy + np.random.default_rng(1).normal(size=(96, 96)))
 """
+STARTS = {
+    "nothing": "pass",
+    "import galmorph": "from galmorph import MorphologyClassifier",
+    "import tensorflow": "import tensorflow",
+    "first classification": FIRST,
+}
 
 
 def start_up(repeats):
-    def seconds(code):
-        words = [sys.executable, "-c", code]
-        return best(
-            lambda: subprocess.run(words, check=True, capture_output=True), repeats
-        )
+    """Seconds from the start of Python."""
 
-    nothing = seconds("pass")
-    tensorflow = seconds("import tensorflow")
-    for name, code in (
-        ("import galmorph", "from galmorph import MorphologyClassifier"),
-        ("import tensorflow", "import tensorflow"),
-        ("first classification", FIRST),
-    ):
-        found = seconds(code)
-        print(
-            f"{name}: {found:.2f} s ({found - nothing:.2f} s beside Python's own start;"
-            f" {found / tensorflow:.2f} of importing TensorFlow)"
-        )
+    def starter(code):
+        words = [sys.executable, "-c", code]
+        return lambda: subprocess.run(words, check=True, capture_output=True)
+
+    functions = [starter(code) for code in STARTS.values()]
+    spent = least(functions, repeats, resource.RUSAGE_CHILDREN)
+    for what, seconds in zip(STARTS, spent, strict=True):
+        print(f"{what:24s}{seconds:6.2f} s, {seconds / spent[2]:.2f} of TensorFlow's")
 
 
 def main():
@@ -163,11 +187,11 @@ def main():
     parser.add_argument("--model", help="name of a registered model")
     parser.add_argument("--side", type=int, default=8000)
     parser.add_argument("--window", type=int, default=96)
-    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--repeats", type=int, default=5)
     options = parser.parse_args()
     start_up(options.repeats)
-    cutting(options.side, options.window)
-    network(options.model)
+    cutting(options.side, options.window, options.repeats)
+    network(options.model, options.repeats)
 
 
 if __name__ == "__main__":

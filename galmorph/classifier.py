@@ -47,8 +47,9 @@ class MorphologyClassifier:
     views : int, optional
         Number of flipped and rotated views that are averaged, 1 to 8; by
         default what the model says.
-    device : str, optional
+    device : str or list of str, optional
         Device of the network, e.g. ``'cpu:0'``; by default the backend's choice.
+        Several, as ``['gpu:0', 'gpu:1']``, are given batches in turns.
     precision : {'float32', 'mixed'}, optional
         ``'mixed'`` is faster on many devices, see `~galmorph.models.Predictor`.
 

@@ -93,7 +93,8 @@ def clipped_sky(data, used, n_sigma=3.0, iterations=5):
         zip(first, first + (last - first + 1) // 2, strict=True)
     ):
         below = (values[i, a:b] - values.dtype.type(level[i])).astype(float)
-        rms[i] = np.sqrt(below @ below / len(below))
+        # not as a product of vectors, which differs by rounding with their place
+        rms[i] = np.sqrt(np.square(below, out=below).mean())
     return level, _CLIPPED * rms
 
 

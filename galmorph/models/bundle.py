@@ -7,6 +7,7 @@ network is built; ``card.md`` is for people; each member of the ensemble has a
 file of weights. A bundle is data: nothing in it is ever executed.
 """
 
+import contextlib
 import hashlib
 import json
 from dataclasses import dataclass, field
@@ -101,7 +102,7 @@ class ModelBundle:
             file = self.config["domain"]["file"]
             raise BundleError(f"{self.path}: {file}: {error}") from error
 
-    def models(self, precision="float32"):
+    def models(self, precision="float32", device=None):
         """
         The networks with their weights; built once.
 
@@ -109,6 +110,9 @@ class ModelBundle:
         ----------
         precision : {'float32', 'mixed_bfloat16'}, optional
             Of the layers, see `~galmorph.models.build`; weights are float32.
+        device : str, optional
+            Where the weights are, in Keras's notation; by default the backend's
+            choice. Each device has networks of its own.
 
         Returns
         -------
@@ -119,12 +123,16 @@ class ModelBundle:
         BundleError
             If the weights do not fit the network, or changed since loading.
         """
-        if precision not in self._models:
-            self._models[precision] = [
-                self._model(number, member, precision)
-                for number, member in enumerate(self.config["members"])
-            ]
-        return self._models[precision]
+        key = precision, device
+        if key not in self._models:
+            from galmorph.models._keras import keras
+
+            with keras.device(device) if device else contextlib.nullcontext():
+                self._models[key] = [
+                    self._model(number, member, precision)
+                    for number, member in enumerate(self.config["members"])
+                ]
+        return self._models[key]
 
     def _read(self, entry):
         content = read_file(self.path, entry["file"])

@@ -59,9 +59,10 @@ class Predictor:
     views : int, optional
         Number of flipped and rotated views that are averaged, 1 to 8; by
         default what the bundle says.
-    device : str, optional
+    device : str or list of str, optional
         Device in Keras's notation, e.g. ``'cpu:0'`` or ``'gpu:0'``; by default
-        the backend's choice.
+        the backend's choice. Several devices each have a copy of the network and
+        are given batches in turns, which does not change the results.
     precision : {'float32', 'mixed'}, optional
         Of the layers but the last: ``'mixed'`` computes in bfloat16, which is
         faster on GPUs and on processors that know it, and changes fractions by
@@ -109,19 +110,15 @@ class Predictor:
         self._errors = None
         if bundle.calibration is not None:
             self._errors = ErrorModel(bundle.calibration, bundle.scheme.outputs)
-        self._device = device
-        if device is not None:
-            _check_device(device)
-        with self._on_device():
-            self._models = bundle.models(_PRECISIONS[precision])
-            self._domain = bundle.domain
-            self._check_coordinates(bundle)
-            self._function = self._compiled()
-
-    def _on_device(self):
-        if self._device is None:
-            return contextlib.nullcontext()
-        return keras.device(self._device)
+        self._domain = bundle.domain
+        self._check_coordinates(bundle)
+        # a function for each device; compiled ones do not keep the weights alive
+        self._models, self._functions = [], []
+        for each in _devices(device):
+            models = bundle.models(_PRECISIONS[precision], each)
+            self._models += models
+            with _on_device(each):
+                self._functions.append((each, self._compiled(models)))
 
     def _check_coordinates(self, bundle):
         """Refuse errors that depend on coordinates which there are not."""
@@ -133,13 +130,13 @@ class Predictor:
                 f" domain has {found}"
             )
 
-    def _compiled(self):
+    def _compiled(self, models):
         """
         Function of a batch: outputs (members * views, rows, outputs), distances
         (rows,), and what the coordinates say of the errors (rows, outputs).
         """
         ops, domain = keras.ops, self._domain
-        first, *others = self._models
+        first, *others = models
         seen_by = np.zeros((0, self._n_outputs), np.float32)
         if self._errors is not None:
             seen_by = self._errors.coordinate_weights
@@ -183,10 +180,6 @@ class Predictor:
             tf.TensorSpec((self.rows, *self._shape), tf.float32)
         )
 
-    def _call(self, batch):
-        found = self._function(keras.ops.convert_to_tensor(batch))
-        return [keras.ops.convert_to_numpy(each) for each in found]
-
     def predict(self, stamps):
         """
         Fractions of votes, their errors, and how unusual the stamps are.
@@ -221,25 +214,58 @@ class Predictor:
         fractions = np.full((len(stamps), self._n_outputs), np.nan, np.float32)
         errors = fractions.copy()
         distances = fractions[:, 0].copy()
-        for first in range(0, len(stamps), self.rows):
-            part = stamps[first : first + self.rows].astype(np.float32)
-            batch = np.zeros((self.rows, *self._shape), np.float32)
-            good = np.isfinite(part).all(axis=(1, 2, 3))
-            batch[: len(part)][good] = part[good]
-            with self._on_device():
-                predicted, away, seen = self._call(batch)
-            predicted = predicted[:, : len(part)][:, good]
-            rows = first + np.flatnonzero(good)
-            fractions[rows] = predicted.mean(axis=0)
-            distances[rows] = away[: len(part)][good]
-            if self._errors is not None:
-                variance = predicted.var(axis=0)
-                seen = seen[: len(part)][good]
-                variance += self._errors.errors(fractions[rows], seen) ** 2
-                errors[rows] = np.sqrt(variance)
-            elif len(predicted) > 1:
-                errors[rows] = predicted.std(axis=0)
+        starts = range(0, len(stamps), self.rows)
+        for i in range(0, len(starts), len(self._functions)):
+            # all devices are at work before the first result is waited for
+            begun = [
+                (first, *self._begin(stamps[first : first + self.rows], *function))
+                for first, function in zip(
+                    starts[i : i + len(self._functions)], self._functions, strict=False
+                )
+            ]
+            for first, good, found in begun:
+                rows = first + np.flatnonzero(good)
+                self._finish(found, good, rows, fractions, errors, distances)
         return Prediction(fractions, errors, distances)
+
+    def _begin(self, stamps, device, function):
+        """Which stamps are good, and what the network begins to find in a batch."""
+        stamps = stamps.astype(np.float32)
+        batch = np.zeros((self.rows, *self._shape), np.float32)
+        good = np.isfinite(stamps).all(axis=(1, 2, 3))
+        batch[: len(stamps)][good] = stamps[good]
+        with _on_device(device):
+            return good, function(keras.ops.convert_to_tensor(batch))
+
+    def _finish(self, found, good, rows, fractions, errors, distances):
+        """Fill in rows of the results."""
+        predicted, away, seen = map(keras.ops.convert_to_numpy, found)
+        predicted = predicted[:, : len(good)][:, good]
+        fractions[rows] = predicted.mean(axis=0)
+        distances[rows] = away[: len(good)][good]
+        if self._errors is not None:
+            variance = predicted.var(axis=0)
+            seen = seen[: len(good)][good]
+            variance += self._errors.errors(fractions[rows], seen) ** 2
+            errors[rows] = np.sqrt(variance)
+        elif len(predicted) > 1:
+            errors[rows] = predicted.std(axis=0)
+
+
+def _devices(device):
+    """The devices that a user names, which must be there; `None` for no choice."""
+    if device is None:
+        return (None,)
+    devices = tuple(device) if isinstance(device, (list, tuple)) else (device,)
+    if not devices:
+        raise ConfigurationError("device: the list is empty; give none for any device")
+    for each in devices:
+        _check_device(each)
+    return devices
+
+
+def _on_device(device):
+    return contextlib.nullcontext() if device is None else keras.device(device)
 
 
 def _check_device(device):

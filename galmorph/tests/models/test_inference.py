@@ -169,11 +169,40 @@ def test_views_and_devices_that_there_are_not_are_refused(make_bundle, stamps):
     for n_views in (0, 9, 2.5):
         with pytest.raises(ConfigurationError, match="views: expected 1 to 8"):
             Predictor(bundle, views=n_views)
-    for device in ("nonsense", "cpu:99", 3):
+    for device in ("nonsense", "cpu:99", 3, [], ["cpu:0", "cpu:99"]):
         with pytest.raises(ConfigurationError, match="device"):
             Predictor(bundle, device=device)
     on_cpu = Predictor(bundle, device="cpu:0").predict(stamps)[0]
     np.testing.assert_allclose(on_cpu, Predictor(bundle).predict(stamps)[0], atol=1e-6)
+
+
+def test_several_devices_give_the_bits_of_one(make_bundle, stamps, tmp_path):
+    bundle = make_bundle(members=2, views=3)
+    np.save(tmp_path / "stamps.npy", np.concatenate([stamps, stamps[::-1]]))
+    code = """
+import sys
+import numpy as np
+import tensorflow as tf
+(cpu,) = tf.config.list_physical_devices("CPU")
+tf.config.set_logical_device_configuration(
+    cpu, [tf.config.LogicalDeviceConfiguration()] * 3
+)
+from galmorph.models import Predictor, load_bundle
+bundle, stamps = load_bundle(sys.argv[1]), np.load(sys.argv[2])
+expected = Predictor(bundle, device="cpu:0").predict(stamps)
+several = Predictor(bundle, device=["cpu:0", "cpu:1", "cpu:2"])
+assert {w.value.device[-5:] for m in several._models for w in m.weights} == {
+    "CPU:0", "CPU:1", "CPU:2"
+}
+for one, other in zip(expected, several.predict(stamps), strict=True):
+    np.testing.assert_array_equal(one, other)
+"""
+    words = [sys.executable, "-c", code, bundle.path, tmp_path / "stamps.npy"]
+    environment = {**os.environ, "KERAS_BACKEND": "tensorflow"}
+    done = subprocess.run(
+        [str(word) for word in words], env=environment, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
 
 
 def test_stamps_that_are_not_square_cannot_be_turned(tmp_path):
