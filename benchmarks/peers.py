@@ -36,7 +36,7 @@ import numpy as np
 
 SIZE = 64
 PACKAGES = ("cutana==0.4.0", "statmorph==0.7.2", "photutils==3.0.0", "timm==1.0.31")
-TORCH = ("torch", "torchvision", "--index-url", "https://download.pytorch.org/whl/cpu")
+TORCH = ("torch", "torchvision")
 
 
 class Watch:

@@ -11,13 +11,12 @@ import numpy as np
 from scipy import ndimage
 
 from galmorph.core import MorphFlag
+from galmorph.images.blends import blended_targets, deblend
 from galmorph.images.centering import centroids_of_pixels
 from galmorph.images.petrosian import petrosian_radii
 from galmorph.images.segmentation import (
     FWHM_TO_SIGMA,
     Members,
-    blended_targets,
-    deblend,
     fill_holes,
     find_segments,
     labels_at,
