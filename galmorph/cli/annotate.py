@@ -115,7 +115,7 @@ def _run_short(args, position):
 
     check_outputs(args)
     (args.image,) = args.tiles
-    classifier = load_classifier(args.model)
+    classifier = load_classifier(args)
     catalog = read_table(args.catalog)
     image = read_image(args)
     table = classifier.annotate(

@@ -51,7 +51,7 @@ def run(args):
     code : int
     """
     check_outputs(args)
-    table = classify_files(load_classifier(args.model), args.images, args.pixel_scale)
+    table = classify_files(load_classifier(args), args.images, args.pixel_scale)
     finish(table, args, images=args.images)
     return int(len(table.meta["galmorph"]["failures"]) == len(table))
 

@@ -78,7 +78,7 @@ def run(args):
     detection = detect_sources(image)
 
     say(f"classifying {len(detection.catalog)} sources")
-    classifier = load_classifier(args.model)
+    classifier = load_classifier(args)
     table = classifier.classify_image(
         image, detection=detection, progress=on_terminal()
     )

@@ -119,7 +119,7 @@ def run(args):
         predictions = read_table(args.predictions)
         scheme = _scheme_of(predictions)
     else:
-        classifier = load_classifier(args.model)
+        classifier = load_classifier(args)
         scheme = classifier.scheme
         predictions = classify_files(classifier, args.images, args.pixel_scale)
         print_failures(predictions)

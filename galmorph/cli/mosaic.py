@@ -66,7 +66,7 @@ def run(args):
         return run_long(args, None, detection=detection_config(args))
     check_outputs(args)
     (args.image,) = args.tiles
-    classifier = load_classifier(args.model)
+    classifier = load_classifier(args)
     image = read_image(args)
     table = classifier.classify_image(
         image, detection=detection_config(args), progress=on_terminal()

@@ -88,7 +88,7 @@ def run_long(args, catalog, **settings):
         catalog,
         tiles,
         outputs[0],
-        classifier=load_classifier(args.model),
+        classifier=load_classifier(args),
         **settings,
         **own,
         overwrite=args.overwrite,

@@ -42,6 +42,11 @@ def test_file_that_is_not_fits(refused, verb, tmp_path):
     assert "notes.fits" in refused(verb, path)
 
 
+def test_device_that_is_not_there(refused, verb, tmp_path):
+    path = write_fits(tmp_path / "a.fits", galaxy_image())
+    assert "gpu:7" in refused(verb, path, "--device", "gpu:7")
+
+
 def test_table_instead_of_an_image(refused, verb, tmp_path):
     path = tmp_path / "table.fits"
     Table({"x": [1.0]}).write(path)

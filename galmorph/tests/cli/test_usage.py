@@ -127,5 +127,5 @@ def test_interruption_is_told_without_traceback(galmorph, monkeypatch, tmp_path)
 
     monkeypatch.setattr("galmorph.tables.read_table", interrupt)
     words = ("annotate", "catalog.ecsv", "image.fits")
-    monkeypatch.setattr("galmorph.cli.annotate.load_classifier", lambda model: None)
+    monkeypatch.setattr("galmorph.cli.annotate.load_classifier", lambda args: None)
     assert galmorph(*words) == (130, "", "\ngalmorph: interrupted\n")

@@ -38,6 +38,16 @@ def test_classify_writes_and_prints_one_row_per_image(
     np.testing.assert_array_equal(read_table(binary)["f_disk"], table["f_disk"])
 
 
+def test_classify_on_devices_gives_the_same(galmorph, cutout, model, tmp_path):
+    fractions = []
+    for number, words in enumerate(([], ["--device", "cpu:0"])):
+        output = tmp_path / f"{number}.ecsv"
+        arguments = ("classify", cutout, "--model", model, "-o", output, *words)
+        assert galmorph(*arguments)[0] == 0
+        fractions.append(read_table(output)["f_disk"][0])
+    assert fractions[0] == fractions[1]
+
+
 def test_classify_says_nothing_on_standard_error_without_a_terminal(cutout, model):
     run = subprocess.run(
         [sys.executable, "-m", "galmorph", "classify", cutout, "--model", model],

@@ -2,7 +2,8 @@
 """
 Runs that are killed at random times, and go on.
 
-``GALMORPH_TEST_KILLS`` is the number of kills, a few where it is not set.
+``GALMORPH_TEST_KILLS`` is the number of kills of each kind of run, 10 where it is
+not set.
 """
 
 import multiprocessing
@@ -17,7 +18,7 @@ from galmorph import MorphologyClassifier
 from galmorph.scale import Tile, annotate, annotating
 from galmorph.tables import read_table
 
-KILLS = int(os.environ.get("GALMORPH_TEST_KILLS", 3))
+KILLS = int(os.environ.get("GALMORPH_TEST_KILLS", 10))
 MOST_SECONDS = 6.0
 
 pytestmark = pytest.mark.skipif(
