@@ -75,7 +75,7 @@ def collect(config, data, out, n_workers):
 
     for name, settings in config["simulated"].items():
         made = simulated(name, settings, *common, n_workers=n_workers)
-        add(name, made, candels_labels(made[1]))
+        add(name, made, candels_labels(made[1], config["early_types"]))
     made = pictures("sdss", sdss / "images.npz", *common, n_workers=n_workers)
     settings = config["sdss"]
     labels = sdss_labels(sdss / "labels.ecsv", settings, settings["votes"])
@@ -131,7 +131,7 @@ def held_out(config, out, n_workers):
             n_workers=n_workers,
             **changes,
         )
-        table = candels_labels(labels)
+        table = candels_labels(labels, config["early_types"])
         votes = draw_few_votes(CANDELS.labels(table), random)
         for output, values in zip(CANDELS.outputs, votes.T, strict=True):
             table[output] = values
