@@ -221,11 +221,18 @@ def card_values(config, labels, result, args):
         "n_ceers": f"{counts['ceers']:,}",
         "n_outliers": f"{counts['outliers']:,}",
         "copies": config["redshifted"]["copies"],
+        "n_baseline": _lines(args.out / "development" / "baseline" / "parameters"),
         "epochs": config["training"]["epochs"],
         "seed": config["seed"],
         "fold": args.fold,
         "looks": config["looks"],
     }
+
+
+def _lines(folder):
+    """Number of simulated galaxies that the baseline learned from."""
+    path = folder / "baseline_training.csv"
+    return f"{len(path.read_text().splitlines()) - 1:,}" if path.exists() else "no"
 
 
 if __name__ == "__main__":
