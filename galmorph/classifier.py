@@ -62,8 +62,7 @@ class MorphologyClassifier:
     BundleError
         If it is not a valid model bundle.
     ConfigurationError
-        If ``batch_size`` or ``views`` is out of its range; for ``views``,
-        ``device`` and ``precision`` at the first prediction.
+        If ``batch_size``, or at the first prediction another option, is out of range.
 
     Examples
     --------
