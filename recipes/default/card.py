@@ -37,11 +37,6 @@ _SHOWN = {
     "simulated F160W, pictures": ("pooled RMSE",),
 }
 
-# those that make sense for a model without errors
-_COMPARED = {
-    name: tuple(title for title in titles if title != "share within")
-    for name, titles in _SHOWN.items()
-}
 BASELINE = "statmorph and random forest"
 """How ``benchmarks/development`` heads the baseline's columns."""
 
@@ -63,18 +58,15 @@ def model_card(values, label, report):
     -------
     card : str
     """
-    figures = read_table(Path(report) / "figures.ecsv")
     rows = [
         [
             row["set"],
             row["figure"],
             row["aim"],
-            _value(row[f"{label}: value"], row[f"{label}: error"]),
+            _value(row, label),
             row[f"{label}: n"],
         ]
-        for row in figures
-        if row["figure"].startswith(_SHOWN.get(row["set"], ("-",)))
-        and np.isfinite(row[f"{label}: value"])
+        for row in _shown(Path(report) / "figures.ecsv", label)
     ]
     alarms = read_table(Path(report) / "alarms.ecsv")
     told = [
@@ -98,18 +90,26 @@ def _beside_baseline(label, path):
         [
             row["set"],
             row["figure"],
-            *(_value(row[f"{of}: value"], row[f"{of}: error"]) for of in both),
+            _value(row, label),
+            _value(row, BASELINE),
             row[f"{label}: n"],
         ]
-        for both in [(label, BASELINE)]
-        for row in read_table(path)
-        if row["figure"].startswith(_COMPARED.get(row["set"], ("-",)))
-        and np.isfinite([row[f"{of}: value"] for of in both]).all()
+        for row in _shown(path, label, BASELINE)
     ]
     return _table(["set", "figure", "model", "baseline", "galaxies"], rows)
 
 
-def _value(value, error):
+def _shown(path, *labels):
+    """The figures for the card that are known of all these models."""
+    for row in read_table(path):
+        values = [row[f"{label}: value"] for label in labels]
+        titles = _SHOWN.get(row["set"], ("-",))
+        if row["figure"].startswith(titles) and np.isfinite(values).all():
+            yield row
+
+
+def _value(row, label):
+    value, error = row[f"{label}: value"], row[f"{label}: error"]
     return f"{value:.3f}" + (f" +- {error:.3f}" if np.isfinite(error) else "")
 
 
