@@ -35,8 +35,14 @@ from pathlib import Path
 import numpy as np
 
 SIZE = 64
-PACKAGES = ("cutana==0.4.0", "statmorph==0.7.2", "photutils==3.0.0", "timm==1.0.31")
-TORCH = ("torch", "torchvision")
+PACKAGES = (
+    "cutana==0.4.0",
+    "statmorph==0.7.2",
+    "photutils==3.0.0",
+    "timm==1.0.31",
+    "torch",
+    "torchvision",
+)
 
 
 class Watch:
@@ -189,17 +195,8 @@ def network(folder, options):
 
 def convnext(folder, options):
     """The encoder of Zoobot, with random weights: they do not change its speed."""
+    import timm
     import torch
-
-    try:
-        import timm
-    except RuntimeError:
-        # torchvision built for CUDA beside a torch that is not: no operators, and
-        # the encoder needs none, but two are looked for
-        library = torch.library.Library("torchvision", "DEF")
-        for name in ("nms", "qnms"):
-            library.define(name + "(Tensor dets, Tensor scores, float limit) -> Tensor")
-        import timm
 
     torch.set_num_threads(options.workers)
     encoder = timm.create_model("convnext_nano", num_classes=34).eval()
@@ -252,8 +249,7 @@ def install(env):
     python = env.resolve() / "bin" / "python"
     if not python.exists():
         venv.create(env, with_pip=True)
-        for words in (TORCH, PACKAGES):
-            subprocess.run([python, "-m", "pip", "install", "-q", *words], check=True)
+        subprocess.run([python, "-m", "pip", "install", "-q", *PACKAGES], check=True)
     return python
 
 
