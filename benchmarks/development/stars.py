@@ -82,9 +82,9 @@ def noisy(image, camera, random):
     """The image with the noise of sky and photons in one of the camera's surveys."""
     _, times, shares = zip(*camera.depths, strict=True)
     time = random.choice(times, p=shares) * random.lognormal(0, 0.4)
-    photons = np.sqrt(np.maximum(image, 0) / time) * random.normal(size=image.shape)
     rms = camera.sky_rms(time)
-    return image + photons + camera.noise(image.shape, rms, random), rms
+    photons = np.maximum(image, 0) / time / camera.noise_correlation**2
+    return image + camera.noise(image.shape, np.sqrt(rms**2 + photons), random), rms
 
 
 def drawn(camera, magnitude, radius, side, x, y):

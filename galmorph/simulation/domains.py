@@ -12,6 +12,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import betaincinv, ndtr
 
 from galmorph.simulation.instruments import Instrument
 from galmorph.simulation.optics import Optics
@@ -30,6 +31,10 @@ __all__ = [
 
 _ZERO_POINT = 26.0
 _BOX = 0.68  # FWHM of a Gaussian as wide as a square pixel, over its side
+# mean and scatter of the logarithms of half-light radius (arcsec) and of surface
+# brightness (of what has no magnitude) among the galaxies of `population`, and how
+# far those among what a camera sees go together with them
+_SIZE, _SURFACE, _ALIKE = (-0.56, 0.28), (-8.18, 0.64), 0.85
 _SPIKES = 0.35  # of the telescope's diffraction over the seeing, as drawn
 
 
@@ -221,20 +226,19 @@ def draw_target(random, camera, kind=None, domain="random"):
     fwhm = camera.psf_fwhm / scale
     if kind == "star":
         return truth | _star(random, truth, camera)
+    among_sizes, among_signals = _standing(truth, random)
     if kind == "compact":
         radius = fwhm / 2.355 * random.uniform(0.3, 1.5)
     else:
         smallest, largest, *shape = DOMAINS[domain].sizes
-        radius = smallest * (largest / smallest) ** random.beta(*shape)
-        # early types are smaller, as in `population`
-        radius *= 0.7 if kind == "spheroid" else 1.0
-        radius = max(radius, 0.4 * fwhm)
+        radius = smallest * (largest / smallest) ** betaincinv(*shape, among_sizes)
+        radius = max(float(radius), 0.4 * fwhm)
     truth["half_light_radius"] = radius * scale
     # how far a resolution element stands out of the noise, on average
     if kind == "unclassifiable" and not truth["defect"]:
         signal = random.uniform(-0.8, 0.0)
     else:
-        signal = random.triangular(*DOMAINS[domain].signal)
+        signal = _triangular(among_signals, *DOMAINS[domain].signal)
     elements = 1 + (2 * radius / fwhm) ** 2
     truth["snr"] = max(10**signal * math.sqrt(elements), random.uniform(4, 12))
     truth["magnitude"] = _ZERO_POINT - 2.5 * math.log10(_brightness(random, radius))
@@ -246,6 +250,28 @@ def draw_target(random, camera, kind=None, domain="random"):
     reach = 4.3 * radius + 0.7 * min(radius, 15.0)
     truth["reach"] = reach * size + 2 * fwhm + wings
     return truth
+
+
+def _standing(truth, random):
+    """
+    Share of all galaxies that are smaller, and of those whose surfaces are fainter.
+
+    What is small and bright among the galaxies of a survey, as early types are, is
+    so among those of a camera too, as far as distance and depth do not hide it.
+    """
+    size = math.log10(truth["half_light_radius"])
+    surface = -0.4 * truth["magnitude"] - 2 * size
+    for value, (mean, scatter) in ((size, _SIZE), (surface, _SURFACE)):
+        own = _ALIKE * (value - mean) / scatter
+        yield ndtr(own + math.sqrt(1 - _ALIKE**2) * random.standard_normal())
+
+
+def _triangular(share, low, mode, high):
+    """Quantile of the triangular distribution."""
+    rising = (mode - low) / (high - low)
+    if share < rising:
+        return low + math.sqrt(share * (high - low) * (mode - low))
+    return high - math.sqrt((1 - share) * (high - low) * (high - mode))
 
 
 def _brightness(random, radius):

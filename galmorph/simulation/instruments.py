@@ -276,8 +276,8 @@ class Instrument:
         ----------
         shape : tuple of int
             Shape of the image.
-        rms : float
-            Standard deviation of a pixel.
+        rms : float or `~numpy.ndarray`
+            Standard deviation of a pixel; an array of ``shape`` where it varies.
         random : `numpy.random.Generator`
 
         Returns
@@ -296,7 +296,7 @@ class Instrument:
         kernel = np.array([self.neighbour_weight, 1, self.neighbour_weight])
         kernel /= np.sqrt(np.sum(kernel**2))
         noise = random.standard_normal(shape, dtype=np.float32)
-        noise *= np.float32(rms)
+        noise *= np.asarray(rms, np.float32)
         for axis in (0, 1):
             noise = ndimage.correlate1d(noise, kernel, axis=axis, mode="wrap")
         return noise

@@ -7,7 +7,7 @@ import math
 
 import numpy as np
 
-__all__ = ["KINDS", "STRUCTURE", "THICKNESS", "draw_galaxy", "draw_neighbour"]
+__all__ = ["EARLY", "KINDS", "STRUCTURE", "THICKNESS", "draw_galaxy", "draw_neighbour"]
 
 KINDS = {
     "spheroid": 0.112,
@@ -19,6 +19,9 @@ KINDS = {
     "unclassifiable": 0.035,
 }
 """Kinds of objects and their shares; the votes decide what each looks like."""
+
+EARLY = ("spheroid", "compact")
+"""The kinds that are early types."""
 
 STRUCTURE = ("spiral", "ring", "bar", "clumpiness", "lopsidedness", "dust")
 """Amplitudes of the structure in a disk."""
@@ -32,7 +35,12 @@ Field (Elmegreen & Elmegreen 2006, ApJ 650, 644).
 # slope of the counts of galaxies per magnitude, about that of Windhorst et al.
 # 2011 (ApJS 193, 27) in F160W between 20 and 25
 _COUNT_SLOPE = 0.26
-_STAR_SLOPE = 0.08  # stars of the halo and the disk are spread more evenly
+# early types are massive, and spread more evenly: with this slope they are 8 % of
+# the galaxies of H = 25, as many as over all magnitudes (16 %) at 23 and a third at
+# 20.5, where quiescent galaxies become the majority of the massive ones (Muzzin et
+# al. 2013, ApJ 777, 18)
+_EARLY_SLOPE = 0.09
+_STAR_SLOPE = 0.08  # so are stars of the halo and the disk
 _LARGEST = 6.0  # arcsec
 
 
@@ -88,7 +96,8 @@ def draw_galaxy(random, kind=None, magnitudes=(18.0, 25.0)):
     if kind == "star":
         magnitude = _magnitude(random, bright - 2.5, faint, _STAR_SLOPE)
     else:
-        magnitude = _magnitude(random, bright, faint)
+        slope = _EARLY_SLOPE if kind in EARLY else _COUNT_SLOPE
+        magnitude = _magnitude(random, bright, faint, slope)
     truth = {
         "kind": kind,
         "magnitude": magnitude,
@@ -109,7 +118,7 @@ def draw_galaxy(random, kind=None, magnitudes=(18.0, 25.0)):
         "saturation": 0.0,
         "defect": "",
     }
-    late = kind not in ("spheroid", "compact")
+    late = kind not in EARLY
     truth["half_light_radius"] = _half_light_radius(random, truth["magnitude"], late)
     _SHAPES[kind](truth, random)
     if kind == "unclassifiable" and not truth["defect"]:

@@ -87,15 +87,15 @@ def add_noise(image, instrument, rms, random):
     image : `~numpy.ndarray`
         A new array, float32.
     """
-    time = instrument.exposure_time(rms)
-    image = image.astype(np.float32)
-    photons = np.maximum(image, 0)
-    photons /= np.float32(time)
-    np.sqrt(photons, out=photons)
-    photons *= random.standard_normal(image.shape, dtype=np.float32)
-    photons += image
-    photons += instrument.noise(image.shape, rms, random)
-    return photons
+    # resampling averages the photons of an object as it does those of the sky
+    time = instrument.exposure_time(rms) * instrument.noise_correlation**2
+    local = np.maximum(image, 0, dtype=np.float32)
+    local /= np.float32(time)
+    local += np.float32(rms**2)
+    np.sqrt(local, out=local)
+    noisy = instrument.noise(image.shape, local, random)
+    noisy += image
+    return noisy
 
 
 def make_scene(random, instrument, kinds=None):
