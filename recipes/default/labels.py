@@ -8,7 +8,7 @@ and says about those of CANDELS only what the recipe's configuration states.
 
 import numpy as np
 from astropy.table import Table
-from scipy.special import expit, ndtr, ndtri
+from scipy.special import ndtr, ndtri
 from scipy.stats import rankdata
 
 from galmorph import LabelScheme
@@ -18,7 +18,6 @@ from galmorph.tables import read_table
 __all__ = [
     "SCHEME",
     "candels_labels",
-    "early_weights",
     "gz_ceers_labels",
     "outlier_labels",
     "sdss_labels",
@@ -49,7 +48,7 @@ def _set(table, output, fractions, votes):
     table["votes"][:, SCHEME.outputs.index(output)] = votes
 
 
-def candels_labels(simulated, config):
+def candels_labels(simulated):
     """
     Labels of simulated galaxies.
 
@@ -57,8 +56,6 @@ def candels_labels(simulated, config):
     ----------
     simulated : `~astropy.table.Table`
         As `~galmorph.simulation.simulate_stamps` gives it.
-    config : dict
-        How much ``compact`` and ``small`` early types count, see `early_weights`.
 
     Returns
     -------
@@ -67,46 +64,9 @@ def candels_labels(simulated, config):
         of shape (n, outputs) and ``fold``, -1 for what is in none.
     """
     table = _unknown(len(simulated))
-    votes = _SIMULATED * early_weights(simulated, config)
     for output in CANDELS.outputs:
-        _set(table, output, simulated[output], votes)
+        _set(table, output, simulated[output], _SIMULATED)
     return table
-
-
-def early_weights(simulated, config):
-    """
-    How much early and late types count, by size and surface brightness.
-
-    The simulation draws the type of a galaxy before its size and brightness, and
-    drawn cameras know no magnitudes. At one magnitude early types are about half as
-    large as late ones, and among bright galaxies as frequent (van der Wel et al.
-    2014, ApJ 788, 28), so that what is hardly larger than the PSF and bright is
-    mostly early.
-
-    Parameters
-    ----------
-    simulated : `~astropy.table.Table`
-        With ``kind``, ``seen_size`` and ``seen_signal``.
-    config : dict
-        ``compact``: factor of the odds of an early type for those below 1.3 times
-        the PSF's FWHM that stand out of the noise by 8 or more; ``small``: for all
-        below 2.2 times the FWHM.
-
-    Returns
-    -------
-    weights : `~numpy.ndarray`
-        Of each galaxy; 1 for what is neither a smooth early nor a late type.
-    """
-    kind = np.asarray(simulated["kind"]).astype(str)
-    size, signal = (
-        np.asarray(simulated[f"seen_{name}"], float) for name in ("size", "signal")
-    )
-    compact = expit((0.12 - size) / 0.06) * expit((signal - 0.9) / 0.15)
-    small = expit((0.35 - size) / 0.08)
-    odds = config["compact"] ** compact * config["small"] ** small
-    early = np.isin(kind, ("spheroid", "compact"))
-    late = np.isin(kind, ("disk", "irregular"))
-    return np.where(early, np.sqrt(odds), np.where(late, 1 / np.sqrt(odds), 1.0))
 
 
 def outlier_labels(n, config):

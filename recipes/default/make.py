@@ -59,39 +59,42 @@ def collect(config, data, out, n_workers):
     -------
     stamps : `~numpy.ndarray`
     labels : `~astropy.table.Table`
-        With ``morph_flags``.
+        With ``morph_flags``, and ``galaxy``, which is that of all stamps of one.
     """
     preprocessor, side = Preprocessor(**config["preprocessing"]), config["side"]
     common = (preprocessor, side, out / "stamps")
     sdss, ceers = data / "sdss_gz1", data / "gz_ceers_f200w"
     parts = []
 
-    def add(name, made, labels):
+    def add(name, made, labels, galaxies=None, copies=1):
         stamps, table = made
         labels["morph_flags"] = np.asarray(table["morph_flags"])
         labels["set"] = name
-        parts.append((stamps, labels))
-        say(f"{name}: {len(stamps)} stamps")
+        rows = np.arange(len(labels)) % (len(labels) if galaxies is None else galaxies)
+        labels["galaxy"] = [f"{name.removeprefix('far ')} {row}" for row in rows]
+        # those that are few are seen several times in each epoch
+        parts.append((np.concatenate([stamps] * copies), vstack([labels] * copies)))
+        say(f"{name}: {len(stamps)} stamps" + f", {copies} times" * (copies > 1))
 
     for name, settings in config["simulated"].items():
         made = simulated(name, settings, *common, n_workers=n_workers)
-        add(name, made, candels_labels(made[1], config["early_types"]))
+        add(name, made, candels_labels(made[1]))
     made = pictures("sdss", sdss / "images.npz", *common, n_workers=n_workers)
     settings = config["sdss"]
     labels = sdss_labels(sdss / "labels.ecsv", settings, settings["votes"])
-    add("sdss", made, labels)
-    far = config["redshifted"]
+    add("sdss", made, labels, copies=settings["copies"])
+    far, n = config["redshifted"], len(labels)
     if far["copies"]:
         drawn = {key: far[key] for key in ("copies", "levels", "seed")}
         made = redshifted(
             "redshifted", sdss / "images.npz", drawn, *common, n_workers=n_workers
         )
         labels = sdss_labels(sdss / "labels.ecsv", settings, far["votes"])
-        add("redshifted", made, vstack([labels] * far["copies"]))
+        add("far sdss", made, vstack([labels] * far["copies"]), galaxies=n)
     made = pictures("ceers", ceers / "images.npz", *common, n_workers=n_workers)
     candels = data / "candels_labels" / "kartaltepe_fractions.ecsv"
     labels = gz_ceers_labels(ceers / "votes.ecsv", config["gz_ceers"], candels)
-    add("ceers", made, labels)
+    add("ceers", made, labels, copies=config["gz_ceers"]["copies"])
     settings = config["outliers"]
     drawn = {key: settings[key] for key in ("n", "seed")}
     made = outliers("outliers", drawn, *common, n_workers=n_workers)
@@ -131,7 +134,7 @@ def held_out(config, out, n_workers):
             n_workers=n_workers,
             **changes,
         )
-        table = candels_labels(labels, config["early_types"])
+        table = candels_labels(labels)
         votes = draw_few_votes(CANDELS.labels(table), random)
         for output, values in zip(CANDELS.outputs, votes.T, strict=True):
             table[output] = values
@@ -167,6 +170,7 @@ def main():
         preprocessor=Preprocessor(**config["preprocessing"]),
         augmentation=Augmentation(**config["augmentation"]),
         votes="votes",
+        groups="galaxy",
         test_rows=test,
         seed=config["seed"],
         resume=run.exists(),
@@ -217,8 +221,8 @@ def card_values(config, labels, result, args):
         "parameters": f"{result.metrics['parameters']:,}",
         "n_candels": f"{counts['candels']:,}",
         "n_simulated": f"{sum(counts[name] for name in config['simulated']):,}",
-        "n_sdss": f"{counts['sdss']:,}",
-        "n_ceers": f"{counts['ceers']:,}",
+        "n_sdss": f"{counts['sdss'] // config['sdss']['copies']:,}",
+        "n_ceers": f"{counts['ceers'] // config['gz_ceers']['copies']:,}",
         "n_outliers": f"{counts['outliers']:,}",
         "copies": config["redshifted"]["copies"],
         "n_baseline": _lines(args.out / "development" / "baseline" / "parameters"),

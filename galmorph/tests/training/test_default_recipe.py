@@ -106,22 +106,6 @@ def test_classes_say_only_what_the_configuration_states(labels, tmp_path):
     assert np.isnan([table[f"sdss_{name}"][4] for name in ("spiral", "merger")]).all()
 
 
-def test_early_types_count_more_where_galaxies_are_small_and_bright(labels):
-    kinds = ["spheroid", "disk", "star", "merger"]
-    table = Table({"kind": kinds * 3, "seen_size": np.repeat([-0.1, 0.2, 1.0], 4)})
-    table["seen_signal"] = 2.0
-    compact, small, large = labels.early_weights(
-        table, {"compact": 9.0, "small": 2.0}
-    ).reshape(3, 4)
-    assert compact[0] / compact[1] == pytest.approx(18, rel=0.1)
-    assert 1.5 < small[0] / small[1] < 4
-    np.testing.assert_allclose(large, 1, atol=0.01)
-    assert compact[2] == compact[3] == 1
-    table["seen_signal"] = 0.0
-    faint = labels.early_weights(table, {"compact": 9.0, "small": 2.0})
-    assert faint[0] / faint[1] == pytest.approx(2, rel=0.1)
-
-
 def test_one_command_makes_the_model_and_goes_on(tmp_path):
     data = write_data(tmp_path / "data", images=True)
     config = (RECIPE / "config.toml").read_text()
