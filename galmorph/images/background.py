@@ -52,7 +52,8 @@ def clipped_statistics(values):
     # about the median, so that squares keep their digits
     values = values.astype(np.float64) - middle
     first, last = 0, values.size
-    total, squares = values.sum(), values @ values
+    # not a product of vectors, whose threads wait for each other on a busy machine
+    total, squares = values.sum(), np.square(values).sum()
     for _ in range(_ITERATIONS + 1):
         n = last - first
         mean = total / n
@@ -65,7 +66,7 @@ def clipped_statistics(values):
             break
         for tail in (values[first:low], values[high:last]):
             total -= tail.sum()
-            squares -= tail @ tail
+            squares -= np.square(tail).sum()
         first, last = low, high
     return float(mean) + middle, float(median) + middle, float(std), int(n)
 
