@@ -140,7 +140,7 @@ def make_scene(random, instrument, kinds=None):
     strength = rms
     if domain:
         # what spoils a bright galaxy is as bright
-        strength = max(rms, float(np.vdot(own, own)) / max(float(own.sum()), 1e-12))
+        strength = max(rms, float(np.square(own).sum()) / max(float(own.sum()), 1e-12))
     elif truth["defect"] == "blend":
         add_blend(others, truth, instrument, x, y, random)
     image = add_noise(own + others, instrument, rms, random)

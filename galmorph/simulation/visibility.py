@@ -112,7 +112,7 @@ def see(truth, instrument, rms, random, image=None, position=None, others=None):
     major, minor = math.hypot(radius, fwhm / 2), math.hypot(radius * q, fwhm / 2)
     noise = noise_of_element(instrument, rms)
     light = max(float(image.sum()), 1e-12)
-    signal = float(np.vdot(image, image)) / light / noise
+    signal = float(np.square(image).sum()) / light / noise
     asymmetry = structure = blend = 0.0
     reach = 2.5 * major / instrument.pixel_scale
     if radius and signal > 1:
