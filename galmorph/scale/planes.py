@@ -222,4 +222,11 @@ def _open_remote(path, fsspec_kwargs):
             f"tiles: reading parts of {path} needs fsspec; install it with: python -m"
             ' pip install "astro-galmorph[remote]", or download the file'
         ) from error
-    return fits.open(path, use_fsspec=True, fsspec_kwargs=dict(fsspec_kwargs))
+    options = dict(fsspec_kwargs)
+    try:
+        return fits.open(path, use_fsspec=True, fsspec_kwargs=options)
+    except Exception as error:
+        # public data need no key, but s3fs wants to be told so
+        if type(error).__name__ != "NoCredentialsError" or "anon" in options:
+            raise
+    return fits.open(path, use_fsspec=True, fsspec_kwargs={**options, "anon": True})

@@ -48,8 +48,8 @@ class Tile:
     name : str, optional
         By default the file's name without its suffix.
     fsspec_kwargs : dict, optional
-        Options of the remote file system, such as ``{'anon': True}`` for public
-        data on S3.
+        Options of the remote file system, such as ``key`` and ``secret`` for S3.
+        Where none are given and none are set up, data on S3 are taken for public.
 
     Raises
     ------
