@@ -96,6 +96,21 @@ def test_noise_gives_the_signal_to_noise_ratio_asked_for():
     assert 0.5 * flux / np.std(sums) == pytest.approx(truth["snr"], rel=0.25)
 
 
+def test_early_types_are_small_and_bright_in_any_camera():
+    random = np.random.default_rng(6)
+    cameras = [draw_camera(random) for _ in range(20)]
+    size, signal = {}, {}
+    for kind in ("spheroid", "disk"):
+        drawn = [(draw_target(random, c, kind), c) for c in cameras * 50]
+        radius = np.array([t["half_light_radius"] / c.pixel_scale for t, c in drawn])
+        width = np.array([c.psf_fwhm / c.pixel_scale for _, c in drawn])
+        snr = np.array([t["snr"] for t, _ in drawn])
+        size[kind] = np.median(radius)
+        signal[kind] = np.median(snr / np.hypot(1, 2 * radius / width))
+    assert size["spheroid"] < 0.85 * size["disk"]
+    assert signal["spheroid"] > 2 * signal["disk"]
+
+
 def test_sharp_stars_of_coarse_pixels_do_not_ring():
     random = np.random.default_rng(1)
     cameras = (draw_camera(random) for _ in range(1000))

@@ -14,7 +14,7 @@ from astropy import units as u
 from galmorph.core import CANDELS, ConfigurationError, MissingDependencyError
 from galmorph.images import Preprocessor, cutout_from_image
 from galmorph.simulation import Instrument, simulate_galaxies, simulate_stamps
-from galmorph.simulation.population import KINDS, draw_galaxy
+from galmorph.simulation.population import EARLY, KINDS, draw_galaxy
 
 SEED = 20
 
@@ -156,6 +156,19 @@ def test_faint_galaxies_are_more_and_smaller():
     radii = np.array([truth["half_light_radius"] for truth in truths])
     assert np.sum(magnitudes > 24) > 1.5 * np.sum((magnitudes > 23) & (magnitudes < 24))
     assert np.median(radii[magnitudes < 22]) > 1.3 * np.median(radii[magnitudes > 24])
+
+
+def test_early_types_are_more_where_galaxies_are_bright_and_compact():
+    random = np.random.default_rng(4)
+    truths = [draw_galaxy(random) for _ in range(20_000)]
+    galaxies = [t for t in truths if t["kind"] not in ("star", "unclassifiable")]
+    early = np.array([t["kind"] in EARLY for t in galaxies])
+    magnitude = np.array([t["magnitude"] for t in galaxies])
+    radius = np.array([t["half_light_radius"] for t in galaxies])
+    assert 0.13 < early.mean() < 0.19
+    bright, faint = magnitude < 21, magnitude > 24
+    assert early[bright].mean() > 0.3 > 0.12 > early[faint].mean()
+    assert early[(magnitude < 22) & (radius < 0.2)].mean() > 0.8
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from galmorph.simulation import (
     simulate_galaxies,
 )
 from galmorph.simulation.population import draw_galaxy
+from galmorph.simulation.scenes import add_noise
 from galmorph.simulation.rendering import render
 
 
@@ -46,6 +47,23 @@ def test_noise_of_large_areas_is_larger_than_that_of_pixels_tells():
     blocks = noise.reshape(40, 20, 40, 20).mean(axis=(1, 3))
     expected = WFC3_F160W.noise_correlation / 20
     assert blocks.std() == pytest.approx(expected, rel=0.1)
+
+
+def test_photons_of_a_bright_galaxy_scatter_as_those_of_the_sky():
+    # where a galaxy is as bright as the sky with all else that makes noise
+    time = 2000.0
+    sky = WFC3_F160W.sky + WFC3_F160W.read_noise**2 / WFC3_F160W.readout
+    sky *= (WFC3_F160W.pixel_scale / WFC3_F160W.detector_scale) ** 2
+    rms = WFC3_F160W.sky_rms(time)
+    flat = np.full((400, 400), sky, np.float32)
+    noise = add_noise(flat, WFC3_F160W, rms, np.random.default_rng(5)) - flat
+    assert noise.std() == pytest.approx(np.sqrt(2) * rms, rel=0.02)
+    # large areas lose nothing by the resampling: their photons scatter as they are
+    blocks = noise.reshape(20, 20, 20, 20).sum(axis=(1, 3))
+    assert blocks.std() == pytest.approx(np.sqrt(2 * 400 * sky / time), rel=0.1)
+    good = np.ones(noise.shape, bool)
+    for offset, expected in OFFSETS.items():
+        assert correlation(noise, good, *offset) == pytest.approx(expected, abs=0.04)
 
 
 def test_longer_exposures_have_less_noise():
