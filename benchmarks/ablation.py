@@ -58,6 +58,7 @@ ROWS = {
     "+ brightness": {**HC15, "augmentation": BRIGHTER},
     "compact": {
         "architecture": "p4m_resnet",
+        "options": {"widths": [3, 6, 12]},  # as in the default model
         "shape": 64,
         "augmentation": MOVED,
         "learning_rate": 2e-3,

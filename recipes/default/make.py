@@ -225,6 +225,7 @@ def card_values(config, labels, result, args):
         "n_ceers": f"{counts['ceers'] // config['gz_ceers']['copies']:,}",
         "n_outliers": f"{counts['outliers']:,}",
         "copies": config["redshifted"]["copies"],
+        "shown": config["gz_ceers"]["copies"],
         "n_baseline": _lines(args.out / "development" / "baseline" / "parameters"),
         "epochs": config["training"]["epochs"],
         "seed": config["seed"],
