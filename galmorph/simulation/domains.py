@@ -5,7 +5,8 @@ Any camera, and galaxies of any size and brightness in it.
 For a network that shall work with images of cameras that it has not seen
 (domain randomisation: Tobin et al. 2017, arXiv:1703.06907) everything that
 cameras and surveys differ in is drawn anew for each galaxy. Sizes count in
-pixels and brightness in the noise, so that magnitudes mean nothing here.
+pixels and brightness in the noise; how large and bright a galaxy is among all others
+follows from its size and magnitude in `galmorph.simulation.population`.
 """
 
 import math
