@@ -18,8 +18,8 @@ from galmorph.simulation import (
     simulate_galaxies,
 )
 from galmorph.simulation.population import draw_galaxy
-from galmorph.simulation.scenes import add_noise
 from galmorph.simulation.rendering import render
+from galmorph.simulation.scenes import add_noise
 
 
 def correlation(image, good, dy, dx):
