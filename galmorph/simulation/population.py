@@ -35,10 +35,9 @@ Field (Elmegreen & Elmegreen 2006, ApJ 650, 644).
 # slope of the counts of galaxies per magnitude, about that of Windhorst et al.
 # 2011 (ApJS 193, 27) in F160W between 20 and 25
 _COUNT_SLOPE = 0.26
-# early types are massive, and spread more evenly: with this slope they are 8 % of
-# the galaxies of H = 25, as many as over all magnitudes (16 %) at 23 and a third at
-# 20.5, where quiescent galaxies become the majority of the massive ones (Muzzin et
-# al. 2013, ApJ 777, 18)
+# early types are spread more evenly, as massive galaxies are more often quiescent
+# (Muzzin et al. 2013, ApJ 777, 18): with this slope they are 8 % of the galaxies of
+# H = 25, as many as over all magnitudes (16 %) at 23 and a third at 20.5
 _EARLY_SLOPE = 0.09
 _STAR_SLOPE = 0.08  # so are stars of the halo and the disk
 _LARGEST = 6.0  # arcsec
