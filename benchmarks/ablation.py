@@ -261,6 +261,8 @@ def tabulate(bed, done, seeds):
         }
         for name, (pair, units) in averages.items():
             lines.append({**line(f"{row}, {name}", *pair, units)})
+    if not lines:
+        return Table({"row": ["none is finished in all folds"]})
     truth = scores[0][0]
     mean = np.broadcast_to(np.nanmean(truth, axis=0), truth.shape)
     lines.append({"row": "always the mean", "RMSE": float(rmse(truth, mean))})
