@@ -16,6 +16,7 @@ from astropy.table import Table
 from galmorph.simulation import INSTRUMENTS, simulate_galaxies
 from galmorph.simulation.population import draw_neighbour
 from galmorph.simulation.rendering import add_object
+from galmorph.simulation.scenes import add_noise
 
 __all__ = ["LOSSES", "drawn", "noisy", "point_sources"]
 
@@ -83,8 +84,7 @@ def noisy(image, camera, random):
     _, times, shares = zip(*camera.depths, strict=True)
     time = random.choice(times, p=shares) * random.lognormal(0, 0.4)
     rms = camera.sky_rms(time)
-    photons = np.maximum(image, 0) / time / camera.noise_correlation**2
-    return image + camera.noise(image.shape, np.sqrt(rms**2 + photons), random), rms
+    return add_noise(image, camera, rms, random), rms
 
 
 def drawn(camera, magnitude, radius, side, x, y):

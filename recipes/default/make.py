@@ -66,12 +66,12 @@ def collect(config, data, out, n_workers):
     sdss, ceers = data / "sdss_gz1", data / "gz_ceers_f200w"
     parts = []
 
-    def add(name, made, labels, galaxies=None, copies=1):
+    def add(name, made, labels, copies=1):
         stamps, table = made
         labels["morph_flags"] = np.asarray(table["morph_flags"])
         labels["set"] = name
-        rows = np.arange(len(labels)) % (len(labels) if galaxies is None else galaxies)
-        labels["galaxy"] = [f"{name.removeprefix('far ')} {row}" for row in rows]
+        if "galaxy" not in labels.colnames:
+            labels["galaxy"] = [f"{name} {row}" for row in range(len(labels))]
         # those that are few are seen several times in each epoch
         parts.append((np.concatenate([stamps] * copies), vstack([labels] * copies)))
         say(f"{name}: {len(stamps)} stamps" + f", {copies} times" * (copies > 1))
@@ -83,14 +83,15 @@ def collect(config, data, out, n_workers):
     settings = config["sdss"]
     labels = sdss_labels(sdss / "labels.ecsv", settings, settings["votes"])
     add("sdss", made, labels, copies=settings["copies"])
-    far, n = config["redshifted"], len(labels)
+    far, galaxies = config["redshifted"], labels["galaxy"]
     if far["copies"]:
         drawn = {key: far[key] for key in ("copies", "levels", "seed")}
         made = redshifted(
             "redshifted", sdss / "images.npz", drawn, *common, n_workers=n_workers
         )
         labels = sdss_labels(sdss / "labels.ecsv", settings, far["votes"])
-        add("far sdss", made, vstack([labels] * far["copies"]), galaxies=n)
+        labels["galaxy"] = galaxies
+        add("redshifted", made, vstack([labels] * far["copies"]))
     made = pictures("ceers", ceers / "images.npz", *common, n_workers=n_workers)
     candels = data / "candels_labels" / "kartaltepe_fractions.ecsv"
     labels = gz_ceers_labels(ceers / "votes.ecsv", config["gz_ceers"], candels)

@@ -15,8 +15,14 @@ from galmorph.simulation import (
     simulate_galaxies,
     simulate_stamps,
 )
-from galmorph.simulation.domains import draw_camera, draw_target, noise_for
+from galmorph.simulation.domains import (
+    _standing,
+    draw_camera,
+    draw_target,
+    noise_for,
+)
 from galmorph.simulation.optics import PUPILS
+from galmorph.simulation.population import draw_galaxy
 from galmorph.simulation.rendering import render
 
 
@@ -94,6 +100,14 @@ def test_noise_gives_the_signal_to_noise_ratio_asked_for():
     near = np.hypot(*(np.indices((side, side)) - (side - 1) / 2)) < radius
     sums = [camera.noise(near.shape, rms, random)[near].sum() for _ in range(200)]
     assert 0.5 * flux / np.std(sums) == pytest.approx(truth["snr"], rel=0.25)
+
+
+def test_galaxies_stand_evenly_among_all_others():
+    random = np.random.default_rng(7)
+    drawn = (draw_galaxy(random) for _ in range(5000))
+    standings = [tuple(_standing(t, random)) for t in drawn if t["half_light_radius"]]
+    np.testing.assert_allclose(np.mean(standings, axis=0), 0.5, atol=0.03)
+    np.testing.assert_allclose(np.std(standings, axis=0), 12**-0.5, atol=0.03)
 
 
 def test_early_types_are_small_and_bright_in_any_camera():
