@@ -85,7 +85,7 @@ class TrainingConfig:
         all GPUs that the backend sees, or the CPU.
     jit_compile : bool or 'auto', optional
         Whether the backend compiles the training step as a whole (XLA);
-        ``'auto'`` leaves it to Keras.
+        ``'auto'`` leaves it to Keras. JAX always does.
 
     Raises
     ------

@@ -140,6 +140,8 @@ def fit(
         ``images_per_second`` and ``waiting``, the share of the time in which
         the network waited for stamps.
     """
+    from galmorph.models._keras import keras
+
     shape = model.input_shape[1]
     judge = judge or model
     spread = judge is not model
@@ -147,7 +149,7 @@ def fit(
         optimizer=_optimizer(config, rates),
         loss=LOSSES[config.loss],
         metrics=[masked_mse],
-        jit_compile=config.jit_compile,
+        jit_compile=config.jit_compile or keras.backend.backend() == "jax",
     )
     model.optimizer.build(model.trainable_variables)
     put_averages = model.optimizer.finalize_variable_values
@@ -170,6 +172,8 @@ def fit(
         if config.ema:
             latest = _values(model.trainable_variables)
             put_averages(model.trainable_variables)
+            # JAX gives away what a compiled step was given: it may not be shared
+            _assign(model.trainable_variables, _values(model.trainable_variables))
         if spread:
             _assign(judge.variables, _values(model.variables))
         predicted = predict(judge, validation.stamps)
