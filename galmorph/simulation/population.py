@@ -153,8 +153,10 @@ def draw_neighbour(random, magnitudes=(18.0, 25.0)):
 def _spheroid(truth, random):
     # many early types have a disk as well (Emsellem et al. 2011, MNRAS 414, 888)
     truth["bulge_to_total"] = 1.0 - 0.5 * _sometimes(random, 0.6, 1.0, 1.2)
-    # most early types have indices of 2.5 to 6 (van der Wel et al. 2012, ApJS 203, 24)
-    truth["sersic_n"] = random.uniform(2.5, 6.0)
+    # most early types have indices of 2.5 to 6 (van der Wel et al. 2012, ApJS 203, 24),
+    # some compact ones at redshifts near 2 lower ones (van der Wel et al. 2011, ApJ
+    # 730, 38)
+    truth["sersic_n"] = min(max(3.2 * 10 ** random.normal(scale=0.2), 1.3), 6.0)
     truth["axis_ratio"] = min(max(random.normal(0.78, 0.15), 0.4), 1.0)
 
 

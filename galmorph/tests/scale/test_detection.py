@@ -291,8 +291,9 @@ def test_sources_where_tiles_overlap_are_found_once(field, whole, tmp_path, nois
     # which pieces a large galaxy falls into depends on the sky of each tile
     wanted = wanted[np.hypot(*(wanted - LARGE).T) > 6 * LARGE_RADIUS]
     distance, _ = cKDTree(places).query(wanted)
-    assert len(wanted) > 40 and np.mean(distance < 2) > 0.97
-    assert abs(len(found) - len(whole.catalog)) < 0.1 * len(whole.catalog)
+    assert len(wanted) > 40 and np.mean(distance < 2) > 0.95
+    # faint ones come and go with the noise
+    assert abs(len(found) - len(whole.catalog)) < 0.15 * len(whole.catalog)
 
 
 def test_the_order_of_tiles_makes_little_difference(field, tmp_path):

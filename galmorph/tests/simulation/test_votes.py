@@ -124,7 +124,7 @@ def test_disturbance_makes_it_irregular_only_where_it_is_resolved():
 
 def test_disturbance_is_not_seen_below_the_noise():
     faint = mean_fraction("f_irregular", clumpiness=0.9, magnitude=26.0)
-    assert faint < mean_fraction("f_irregular", clumpiness=0.9) - 0.2
+    assert faint < mean_fraction("f_irregular", clumpiness=0.9) - 0.15
 
 
 def test_star_is_a_point_source():
