@@ -9,17 +9,22 @@ as CANDELS sees them (a given test share), and the votes of Galaxy Zoo: CEERS on
 JWST stamps (five-fold cross-validation with the folds of the table), which are
 looked for in the folder that GALMORPH_TEST_DATA names. Stamps and unfinished runs are
 kept in --out, the predictions of finished networks in --done; started again, it goes
-on. Prints one table for each bed, of the rows that are finished.
+on. Several processes with the same folders share the work; one for each core is faster
+than one on all of them. Prints one table for each bed, of the rows that are finished.
 
-    python benchmarks/ablation.py --out runs/ablation
+    for core in 0 1; do
+        taskset -c $core python benchmarks/ablation.py --out runs/ablation &
+    done; wait
 """
 
 import argparse
+import fcntl
 import json
 import os
 import shutil
 import sys
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -47,6 +52,7 @@ HC15 = {
     "learning_rate": 4.5e-4,
     "loss": "mse",
     "batch_size": 64,
+    "jit_compile": True,
 }
 # each row changes what it names; the averages need no training of their own
 ROWS = {
@@ -123,7 +129,9 @@ class Simulated:
                 self.n, seed=self.seed, preprocessor=preprocessor
             )
             write_table(table, truth, overwrite=True)
-            np.save(stamps, data)
+            with open(self.out / f"{os.getpid()}.part", "wb") as file:
+                np.save(file, data)
+            os.replace(file.name, stamps)
         self.table = read_table(truth)
         return np.load(stamps)
 
@@ -137,12 +145,27 @@ def place(folder, row, seed, fold):
     return folder / f"{name.replace(' ', '-')}.npz"
 
 
+@contextmanager
+def claim(path):
+    """Whether it falls to this process to make a file, until it dies at the latest."""
+    with open(path, "w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            yield True
+
+
 def unit(bed, row, seed, fold, stamps, out, done):
     """Train one network; keep its true and predicted fractions, plain and viewed."""
     settings = dict(ROWS[row])
     shape = settings.pop("shape")
-    if not done.exists():
-        folder = out / "work" / done.stem
+    folder = out / "work" / done.stem
+    folder.parent.mkdir(exist_ok=True)
+    with claim(folder.with_suffix(".lock")) as mine:
+        if not mine or done.exists():
+            return
         result = train(
             (stamps, bed.table),
             out=folder,
