@@ -82,11 +82,24 @@ def say(line):
     print(line, file=sys.stderr, flush=True)
 
 
+@contextmanager
+def claim(path, wait=False):
+    """Whether it falls to this process to make a file, until it dies at the latest."""
+    with open(path, "w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        except BlockingIOError:
+            yield False
+        else:
+            yield True
+
+
 class GalaxyZoo:
     """Votes of Galaxy Zoo: CEERS for stretched stamps of NIRCam F200W."""
 
     name, scheme, folds = "gz_ceers", GZ_CEERS, range(5)
-    epochs = {"dense_ann": 60, "hc15": 60, "p4m_resnet": 40}
+    epochs = {"dense_ann": 40, "hc15": 40, "p4m_resnet": 40}
+    patience = 12
 
     def __init__(self, out):
         folder = Path(os.environ["GALMORPH_TEST_DATA"]) / "gz_ceers_f200w"
@@ -114,6 +127,7 @@ class Simulated:
 
     name, scheme, folds = "simulated", CANDELS, range(1)
     epochs = {"dense_ann": 30, "hc15": 30, "p4m_resnet": 30}
+    patience = 20
     n, seed = 8000, 2016
 
     def __init__(self, out):
@@ -123,17 +137,19 @@ class Simulated:
 
     def stamps(self, shape):
         stamps, truth = self.out / f"stamps-{shape}.npy", self.out / "truth.ecsv"
-        if not stamps.exists():
-            preprocessor = Preprocessor(shape=shape).with_margin(shape * 64 // 45)
-            data, table = simulate_stamps(
-                self.n, seed=self.seed, preprocessor=preprocessor
-            )
-            write_table(table, truth, overwrite=True)
-            with open(self.out / f"{os.getpid()}.part", "wb") as file:
-                np.save(file, data)
-            os.replace(file.name, stamps)
+        with claim(stamps.with_suffix(".lock"), wait=True):
+            if not stamps.exists():
+                self._make(shape, stamps, truth)
         self.table = read_table(truth)
         return np.load(stamps)
+
+    def _make(self, shape, stamps, truth):
+        preprocessor = Preprocessor(shape=shape).with_margin(shape * 64 // 45)
+        data, table = simulate_stamps(self.n, seed=self.seed, preprocessor=preprocessor)
+        write_table(table, truth, overwrite=True)
+        with open(stamps.with_suffix(".part"), "wb") as file:
+            np.save(file, data)
+        os.replace(file.name, stamps)
 
     def test_rows(self, fold):
         return np.random.default_rng(self.seed).random(self.n) < 0.25
@@ -143,18 +159,6 @@ def place(folder, row, seed, fold):
     """Where the predictions of a network are kept."""
     name = f"{row}-{seed}-{fold}".replace(", ", "-").replace("+ ", "plus-")
     return folder / f"{name.replace(' ', '-')}.npz"
-
-
-@contextmanager
-def claim(path):
-    """Whether it falls to this process to make a file, until it dies at the latest."""
-    with open(path, "w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            yield False
-        else:
-            yield True
 
 
 def unit(bed, row, seed, fold, stamps, out, done):
@@ -174,7 +178,7 @@ def unit(bed, row, seed, fold, stamps, out, done):
             test_rows=bed.test_rows(fold),
             preprocessor=Preprocessor(shape=shape),
             epochs=bed.epochs[settings["architecture"]],
-            patience=20,
+            patience=bed.patience,
             seed=seed,
             resume=folder.exists(),
             **settings,
