@@ -117,6 +117,24 @@ def _of_sdss(p):
                    f["f_irregular"])  # fmt: skip
 
 
+def _of_redshifted(p):
+    kind = np.asarray(p.table["gz1_class"]).astype(str)
+    late, early, merger = np.isin(kind, _DISKS), kind == "elliptical", kind == "merger"
+    for name, positive, others, output in (
+        ("elliptical against spiral and edge-on", early, late, "f_spheroid"),
+        ("spiral and edge-on against elliptical", late, early, "f_disk"),
+        ("merger against the three", merger, early | late, "f_irregular"),
+    ):
+        among = positive | others
+        yield _figure("SDSS, redshifted", f"AUC {name}, {output}", _auc,
+                      positive[among], p.fractions[output][among],
+                      groups=p.rows[among])  # fmt: skip
+    for name, mine in (("elliptical", early), ("spiral and edge-on", late)):
+        for output in ("f_spheroid", "f_disk"):
+            yield _figure("SDSS, redshifted", f"mean {output}, {name}", _mean,
+                          p.fractions[output][mine], groups=p.rows[mine])  # fmt: skip
+
+
 def _of_ceers(p):
     table, f = p.table, p.fractions
     votes = {name: _column(table, name) for name in VOTES}
@@ -316,6 +334,7 @@ def all_figures(scored):
     rows = []
     for name, figures in (
         ("sdss", _of_sdss),
+        ("redshifted", _of_redshifted),
         ("ceers", _of_ceers),
         ("candels", _of_candels),
         ("point_sources", _of_point_sources),
@@ -392,8 +411,8 @@ def flag_rows(scored):
         ``set``, ``n``, and the share of each flag that any set has.
     """
     rows = []
-    for name in ("sdss", "ceers", "candels", "fields", "simulated", "stretched",
-                 "cameras", "point_sources", "outside"):  # fmt: skip
+    for name in ("sdss", "redshifted", "ceers", "candels", "fields", "simulated",
+                 "stretched", "cameras", "point_sources", "outside"):  # fmt: skip
         flags = scored.of(name).flags
         rows.append({"set": name, "n": len(np.unique(scored.of(name).rows))})
         for flag in MorphFlag:

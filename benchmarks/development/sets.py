@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 from astropy.table import Table, vstack
 
+from galmorph.core import ImageError
 from galmorph.images import as_nddata
 from galmorph.tables import read_table, write_table
 
@@ -174,6 +175,26 @@ def _ceers(folder):
     return of_images("ceers", images, Table(read_table(folder / "votes.ecsv")))
 
 
+def _redshifted(folder, least=20.0):
+    """SDSS galaxies as CANDELS would see them, where they stand out of the noise."""
+    from galmorph.simulation import draw_redshifted
+
+    near = _sdss(folder)
+    random = np.random.default_rng(SEED + 400)
+    images, rows = [], []
+    for row, image in enumerate(near.images):
+        try:
+            far = draw_redshifted(image, random, instrument="wfc3_f160w", levels=50.0)
+        except ImageError:
+            continue
+        sky, rms = np.median(far.data), np.median(far.uncertainty.array)
+        middle = far.data[len(far.data) // 2 - 5 :][:11, far.data.shape[1] // 2 - 5 :]
+        if (middle[:, :11].max() - sky) > least * rms:
+            images.append(np.asarray(far.data))
+            rows.append(row)
+    return of_images("redshifted", images, near.table[rows], 0.06)
+
+
 def _candels(folder):
     folder = data_folder() / "candels_f160w"
     table = Table(read_table(folder / "labels.ecsv"))
@@ -269,6 +290,7 @@ def _baseline_training(folder):
 
 SETS = {
     "sdss": _sdss,
+    "redshifted": _redshifted,
     "ceers": _ceers,
     "candels": _candels,
     "fields": _fields,
@@ -282,6 +304,7 @@ SETS = {
 """How each set of images is read or made."""
 
 _MADE = (
+    "redshifted",
     "simulated",
     "stretched",
     "cameras",

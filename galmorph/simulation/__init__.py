@@ -25,6 +25,7 @@ from galmorph.simulation.redshifting import (
     unstretched,
 )
 from galmorph.simulation.statistics import (
+    REAL_ALONE,
     REAL_CORRELATIONS,
     REAL_LEVELS,
     REAL_MAJORITIES,
@@ -48,6 +49,7 @@ __all__ = [
     "DISPLAYS",
     "DOMAINS",
     "INSTRUMENTS",
+    "REAL_ALONE",
     "REAL_CORRELATIONS",
     "REAL_LEVELS",
     "REAL_MAJORITIES",

@@ -17,6 +17,7 @@ from galmorph.simulation.votes import draw_ticks
 
 __all__ = [
     "CLASSIFIERS",
+    "REAL_ALONE",
     "REAL_CORRELATIONS",
     "REAL_LEVELS",
     "REAL_MAJORITIES",
@@ -57,6 +58,17 @@ REAL_LEVELS = np.array(
     ]
 )
 """Share of galaxies with 0, less than 0.4, less than 0.6, at least 2/3, and 1."""
+
+REAL_ALONE = np.array(
+    [
+        [0.0000, 0.0741, 0.2194, 0.1710, 0.2581],
+        [0.2678, 0.0000, 0.3551, 0.5525, 0.5593],
+        [0.0761, 0.0179, 0.0000, 0.1040, 0.1040],
+        [0.0223, 0.0495, 0.0512, 0.0000, 0.0532],
+        [0.0213, 0.0151, 0.0211, 0.0221, 0.0000],
+    ]
+)
+"""Share of galaxies in which a class (row) has at least 2/3 and another no tick."""
 
 REAL_TICKED = np.array(
     [
@@ -185,8 +197,9 @@ def vote_statistics(fractions):
     Returns
     -------
     statistics : dict of str to `~numpy.ndarray`
-        ``mean``; ``levels``, see `REAL_LEVELS`; ``ticked``, ``majorities``,
-        ``products`` and ``correlations``, matrices of k by k.
+        ``mean``; ``levels``, see `REAL_LEVELS`; ``alone``, see `REAL_ALONE`;
+        ``ticked``, ``majorities``, ``products`` and ``correlations``, matrices
+        of k by k.
 
     Examples
     --------
@@ -206,6 +219,7 @@ def vote_statistics(fractions):
         "mean": fractions.mean(axis=0),
         "levels": np.stack([level.mean(axis=0) for level in levels], axis=1),
         "ticked": ticked.T @ ticked / n,
+        "alone": most.T @ (1 - ticked) / n,
         "majorities": most.T @ most / n,
         "products": fractions.T @ fractions / n,
         "correlations": correlations,

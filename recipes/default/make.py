@@ -29,7 +29,7 @@ from labels import (
     outlier_labels,
     sdss_labels,
 )
-from stamps import outliers, pictures, redshifted, simulated
+from stamps import outliers, peaks, pictures, redshifted, simulated
 
 from galmorph import Preprocessor
 from galmorph.core import CANDELS
@@ -91,7 +91,12 @@ def collect(config, data, out, n_workers):
         )
         labels = sdss_labels(sdss / "labels.ecsv", settings, far["votes"])
         labels["galaxy"] = galaxies
-        add("redshifted", made, vstack([labels] * far["copies"]))
+        labels = vstack([labels] * far["copies"])
+        # of what the noise hides nobody would say so much
+        seen = np.clip(peaks(made[0]) / far["seen"], 0, 1) ** 2
+        is_galaxy = SCHEME.outputs.index("is_galaxy")
+        labels["votes"][:, np.arange(len(SCHEME.outputs)) != is_galaxy] *= seen[:, None]
+        add("redshifted", made, labels)
     made = pictures("ceers", ceers / "images.npz", *common, n_workers=n_workers)
     candels = data / "candels_labels" / "kartaltepe_fractions.ecsv"
     labels = gz_ceers_labels(ceers / "votes.ecsv", config["gz_ceers"], candels)

@@ -13,6 +13,7 @@ from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 
 import numpy as np
+from astropy.stats import mad_std
 from astropy.table import Table
 from outliers import outlier
 
@@ -21,7 +22,7 @@ from galmorph.simulation import draw_redshifted, simulate_stamps
 from galmorph.tables import read_table, write_table
 from galmorph.training import as_stamps
 
-__all__ = ["outliers", "pictures", "redshifted", "simulated"]
+__all__ = ["outliers", "peaks", "pictures", "redshifted", "simulated"]
 
 _CHUNK = 100
 
@@ -116,6 +117,31 @@ def redshifted(name, path, config, preprocessor, side, folder, *, n_workers):
 
     key = [_hash(images), config, preprocessor.to_dict(), side]
     return _kept(name, key, folder, make)
+
+
+def peaks(stamps, border=10, middle=12):
+    """
+    How far the brightest pixel in the middle stands out of the noise at the border.
+
+    Parameters
+    ----------
+    stamps : `~numpy.ndarray`
+        Shape (n, side, side, 1).
+    border, middle : int, optional
+        Rows at the upper and lower border, and pixels across the middle.
+
+    Returns
+    -------
+    peaks : `~numpy.ndarray`
+        Shape (n,), in standard deviations of the noise.
+    """
+    rows = np.concatenate([stamps[:, :border], stamps[:, -border:]], axis=1)
+    rows = rows.reshape(len(stamps), -1).astype(np.float32)
+    sky = np.median(rows, axis=1)
+    noise = mad_std(rows, axis=1)
+    first = (stamps.shape[1] - middle) // 2
+    inner = stamps[:, first : first + middle, first : first + middle]
+    return (inner.max(axis=(1, 2, 3)) - sky) / np.maximum(noise, 1e-6)
 
 
 def outliers(name, config, preprocessor, side, folder, *, n_workers):
