@@ -6,6 +6,7 @@ The recipe of the default model, on a few made galaxies.
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -22,14 +23,21 @@ pytestmark = pytest.mark.skipif(
 
 
 @pytest.fixture(scope="module")
-def labels():
+def recipe():
     sys.path.insert(0, str(RECIPE))
     try:
         import labels
+        import stamps
     finally:
         sys.path.remove(str(RECIPE))
-    yield labels
-    sys.modules.pop("labels")
+    yield SimpleNamespace(labels=labels, stamps=stamps)
+    for name in ("labels", "stamps", "outliers"):
+        sys.modules.pop(name)
+
+
+@pytest.fixture(scope="module")
+def labels(recipe):
+    return recipe.labels
 
 
 def pictures(n, side, seed):
@@ -104,6 +112,13 @@ def test_classes_say_only_what_the_configuration_states(labels, tmp_path):
     assert table["sdss_spiral"][1] == 1
     assert np.isnan(table["f_spheroid"][1:5]).all()
     assert np.isnan([table[f"sdss_{name}"][4] for name in ("spiral", "merger")]).all()
+
+
+def test_peaks_count_in_the_noise_of_the_border(recipe):
+    stamps = np.random.default_rng(4).normal(3, 0.5, (20, 92, 92, 1))
+    stamps[:, 46, 46] = 3 + 0.5 * 30
+    stamps[:, 20, 20] = 100  # a neighbour
+    assert recipe.stamps.peaks(stamps) == pytest.approx(30, rel=0.1)
 
 
 def test_one_command_makes_the_model_and_goes_on(tmp_path):
