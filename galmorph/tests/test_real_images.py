@@ -66,11 +66,6 @@ def test_a_catalogue_by_pixels_keeps_its_rows(classifier, real_data):
     assert np.median(moved) < 0.5
 
 
-@pytest.mark.xfail(
-    reason="trained mostly on simulations, the model gives compact spheroids of real"
-    " images 0.57 of the votes for spheroid, and 0.64 of those for disk",
-    raises=AssertionError,
-)
 def test_the_default_model_sees_that_spheroids_are_spheroids(real_data):
     paths, _ = candels_cutouts(real_data)
     table = MorphologyClassifier().classify(paths)
