@@ -6,7 +6,7 @@ The real images are looked for in the folder that GALMORPH_TEST_DATA names (sets
 lack are an error); the made ones are drawn once and kept in --out, as are stamps and
 predictions, so that a second model with the same preprocessing takes a minute::
 
-    python benchmarks/development --model galmorph-p4m5 --out runs/development
+    python benchmarks/development --model galmorph-p4m6 --out runs/development
     python benchmarks/development --folds run0 run1 run2 run3 run4 --out ...
     python benchmarks/development --model new=runs/new/bundle --baseline --out ...
 

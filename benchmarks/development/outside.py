@@ -254,7 +254,7 @@ def alarm_rows(scores, alarms, flagged, nonsense, kinds, inside_scores, inside_a
     kinds, alarms = np.asarray(kinds), np.asarray(alarms)
     known = np.isfinite(scores).any()
     rows = []
-    for kind in [*dict.fromkeys(kinds), "all outside"]:
+    for kind in [*dict.fromkeys(kinds), "all outside"] if len(kinds) else []:
         mine = (kinds == kind) | (kind == "all outside")
         truth = np.r_[np.ones(mine.sum()), np.zeros(len(inside_scores))]
         both = np.r_[scores[mine], inside_scores]

@@ -75,29 +75,13 @@ class Domain:
         distances : `~numpy.ndarray`
             Shape (n,), float32.
         """
-        squares = np.square(self.coordinates(features))
+        features = np.asarray(features)
+        squares = np.square((features - self.mean) @ self.directions)
         distances = np.sqrt(np.sum(squares, axis=1)).astype(np.float32)
         if self.outliers is None:
             return distances
-        odds = np.asarray(features) @ self.outliers[:-1] + self.outliers[-1]
+        odds = features @ self.outliers[:-1] + self.outliers[-1]
         return np.maximum(distances, np.exp(np.minimum(odds, MOST_ODDS)))
-
-    def coordinates(self, features):
-        """
-        Where images are in the domain.
-
-        Parameters
-        ----------
-        features : array_like
-            Shape (n, features).
-
-        Returns
-        -------
-        coordinates : `~numpy.ndarray`
-            Shape (n, directions); uncorrelated and of one variance in the
-            training.
-        """
-        return (np.asarray(features) - self.mean) @ self.directions
 
     def to_bytes(self):
         """

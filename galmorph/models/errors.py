@@ -1,6 +1,6 @@
 # Licensed under a 3-clause BSD style license - see licenses/LICENSE.rst
 """
-Errors of fractions, from the fractions and from what the network saw.
+Errors of fractions, from the fractions.
 """
 
 import numpy as np
@@ -47,19 +47,13 @@ class ErrorModel:
     Parameters
     ----------
     calibration : dict
-        ``{'log_variance': {output: [constant, square, terms..., coordinates...]}}``:
-        the logarithm of the variance is linear in a constant, the square of the
-        output's own ``error_terms``, the terms of all outputs, and the coordinates
-        of the image in the model's `Domain`; at most 0.5. Or ``{'fraction': knots,
-        'error': {output: values}}``: the error at each predicted fraction.
+        ``{'log_variance': {output: [constant, square, terms...]}}``: the logarithm
+        of the variance is linear in a constant, the square of the output's own
+        ``error_terms``, and the terms of all outputs; the error is at most 0.5. Or
+        ``{'fraction': knots, 'error': {output: values}}``: the error at each
+        predicted fraction.
     outputs : sequence of str
         The outputs of the scheme, in their order.
-
-    Attributes
-    ----------
-    coordinate_weights : `~numpy.ndarray`
-        What multiplies the coordinates, shape (coordinates, outputs); there may
-        be no coordinates.
 
     Raises
     ------
@@ -80,14 +74,12 @@ class ErrorModel:
         n = len(outputs)
         self._knots = None
         if "log_variance" in calibration:
-            values = _values(calibration["log_variance"], outputs)
-            if values.shape[1] < n + 2:
+            self._values = _values(calibration["log_variance"], outputs)
+            if self._values.shape[1] != n + 2:
                 raise ConfigurationError(
-                    f"log_variance: expected {n + 2} numbers or more, found"
-                    f" {values.shape[1]}"
+                    f"log_variance: expected {n + 2} numbers, found"
+                    f" {self._values.shape[1]}"
                 )
-            self._values = values[:, : n + 2]
-            self.coordinate_weights = np.float32(values[:, n + 2 :].T)
             return
         if not set(calibration) >= {"fraction", "error"}:
             raise ConfigurationError(
@@ -96,7 +88,6 @@ class ErrorModel:
             )
         self._knots = np.asarray(calibration["fraction"], float)
         self._values = _values(calibration["error"], outputs)
-        self.coordinate_weights = np.zeros((0, n), np.float32)
         if self._knots.ndim != 1 or not np.all(np.diff(self._knots) > 0):
             raise ConfigurationError("the fractions must increase")
         if self._values.shape[1] != self._knots.size:
@@ -106,7 +97,7 @@ class ErrorModel:
         if np.any(self._values < 0):
             raise ConfigurationError("errors must not be negative")
 
-    def errors(self, fractions, seen=0.0):
+    def errors(self, fractions):
         """
         Errors of fractions.
 
@@ -114,9 +105,6 @@ class ErrorModel:
         ----------
         fractions : array_like
             Shape (n, outputs).
-        seen : array_like, optional
-            The coordinates of the images times ``coordinate_weights``, shape
-            (n, outputs).
 
         Returns
         -------
@@ -132,7 +120,7 @@ class ErrorModel:
         terms = error_terms(fractions)
         # not by BLAS, whose rounding depends on how many rows there are
         logarithm = np.einsum("ni,ji->nj", terms, self._values[:, 2:])
-        logarithm += self._values[:, 0] + self._values[:, 1] * terms**2 + seen
+        logarithm += self._values[:, 0] + self._values[:, 1] * terms**2
         return np.minimum(np.exp(logarithm / 2), LARGEST_ERROR)
 
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from galmorph.core import BundleError, ConfigurationError
+from galmorph.core import ConfigurationError
 from galmorph.models._keras import keras
 from galmorph.models.domain import MOST_ODDS, with_features
 from galmorph.models.errors import ErrorModel
@@ -111,7 +111,6 @@ class Predictor:
         if bundle.calibration is not None:
             self._errors = ErrorModel(bundle.calibration, bundle.scheme.outputs)
         self._domain = bundle.domain
-        self._check_coordinates(bundle)
         # a function for each device; compiled ones do not keep the weights alive
         self._models, self._functions = [], []
         for each in _devices(device):
@@ -120,56 +119,37 @@ class Predictor:
             with _on_device(each):
                 self._functions.append((each, self._compiled(models)))
 
-    def _check_coordinates(self, bundle):
-        """Refuse errors that depend on coordinates which there are not."""
-        wanted = 0 if self._errors is None else len(self._errors.coordinate_weights)
-        found = 0 if self._domain is None else self._domain.directions.shape[1]
-        if wanted not in (0, found):
-            raise BundleError(
-                f"{bundle.path}: its errors depend on {wanted} coordinates, and its"
-                f" domain has {found}"
-            )
-
     def _compiled(self, models):
         """
-        Function of a batch: outputs (members * views, rows, outputs), distances
-        (rows,), and what the coordinates say of the errors (rows, outputs).
+        Function of a batch: outputs (members * views, rows, outputs) and distances
+        (rows,).
         """
         ops, domain = keras.ops, self._domain
         first, *others = models
-        seen_by = np.zeros((0, self._n_outputs), np.float32)
-        if self._errors is not None:
-            seen_by = self._errors.coordinate_weights
         if domain is not None:
             first = with_features(first)
-
-        def mean_of_views(values):
-            shape = (self._views, self.rows, *values.shape[1:])
-            return ops.mean(ops.reshape(values, shape), axis=0)
 
         def function(stamps):
             images = views(stamps, self._views)
             images = ops.reshape(images, (-1, *self._shape))
             found = first(images, training=False)
             distances = ops.full((self.rows,), np.nan)
-            seen = ops.zeros((self.rows, self._n_outputs))
             if domain is not None:
                 found, features = found
-                coordinates = ops.cast(features, "float32") - domain.mean
-                coordinates = ops.matmul(coordinates, domain.directions)
-                distances = ops.sqrt(ops.sum(ops.square(coordinates), axis=1))
+                features = ops.cast(features, "float32")
+                away = ops.matmul(features - domain.mean, domain.directions)
+                distances = ops.sqrt(ops.sum(ops.square(away), axis=1))
                 if domain.outliers is not None:
                     weights, constant = domain.outliers[:-1], domain.outliers[-1]
-                    odds = ops.matmul(ops.cast(features, "float32"), weights)
+                    odds = ops.matmul(features, weights)
                     odds = ops.minimum(odds + constant, MOST_ODDS)
                     distances = ops.maximum(distances, ops.exp(odds))
-                distances = mean_of_views(distances)
-                if len(seen_by):
-                    seen = mean_of_views(ops.matmul(coordinates, seen_by))
+                distances = ops.reshape(distances, (self._views, self.rows))
+                distances = ops.mean(distances, axis=0)
             found = [found, *(model(images, training=False) for model in others)]
             shape = (self._views, self.rows, self._n_outputs)
             found = ops.concatenate([ops.reshape(each, shape) for each in found])
-            return found, distances, seen
+            return found, distances
 
         if keras.backend.backend() != "tensorflow":
             return function
@@ -239,14 +219,13 @@ class Predictor:
 
     def _finish(self, found, good, rows, fractions, errors, distances):
         """Fill in rows of the results."""
-        predicted, away, seen = map(keras.ops.convert_to_numpy, found)
+        predicted, away = map(keras.ops.convert_to_numpy, found)
         predicted = predicted[:, : len(good)][:, good]
         fractions[rows] = predicted.mean(axis=0)
         distances[rows] = away[: len(good)][good]
         if self._errors is not None:
             variance = predicted.var(axis=0)
-            seen = seen[: len(good)][good]
-            variance += self._errors.errors(fractions[rows], seen) ** 2
+            variance += self._errors.errors(fractions[rows]) ** 2
             errors[rows] = np.sqrt(variance)
         elif len(predicted) > 1:
             errors[rows] = predicted.std(axis=0)

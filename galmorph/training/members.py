@@ -11,7 +11,15 @@ from galmorph.training.augmentation import augment
 from galmorph.training.devices import several_devices
 from galmorph.training.trainer import fit, predict
 
-__all__ = ["Start", "built", "domain_of", "is_large", "predictions", "train_member"]
+__all__ = [
+    "Start",
+    "average",
+    "built",
+    "domain_of",
+    "is_large",
+    "predictions",
+    "train_member",
+]
 
 # galaxies that the covariance of the features is estimated with
 _MOST_OF_DOMAIN = 20_000
@@ -115,26 +123,37 @@ def is_large(model):
     return model.count_params() > 2_000_000
 
 
+def average(models, stamps, views):
+    """Mean fractions of members and views, and their standard deviation."""
+    found = [predict(model, stamps, views=views) for model in models]
+    return np.mean(found, axis=(0, 1)), np.std(found, axis=(0, 1))
+
+
 def predictions(models, dataset, parts, members, views):
-    """Mean fractions of the members; in validation, of those that did not see it."""
-    predicted = {}
+    """
+    Mean fractions of the members, and their spread; in validation, of those that
+    did not see a galaxy.
+    """
+    predicted, spread = {}, {}
     if len(parts["test"]):
         test = dataset.stamps[parts["test"]]
-        predicted["test"] = np.mean(
-            [predict(model, test, views=views) for model in models], axis=0
-        )
-    total = np.zeros(dataset.labels.shape)
+        predicted["test"], spread["test"] = average(models, test, views)
+    total, squares = np.zeros((2, *dataset.labels.shape))
     count = np.zeros((len(dataset), 1))
     for model, (_, rows) in zip(models, members, strict=True):
-        total[rows] += predict(model, dataset.stamps[rows], views=views)
+        found = predict(model, dataset.stamps[rows], views=views).astype(float)
+        total[rows] += found.mean(axis=0)
+        squares[rows] += np.square(found).mean(axis=0)
         count[rows] += 1
     rows = parts["validation"]
-    predicted["validation"] = total[rows] / count[rows]
-    return predicted
+    mean = predicted["validation"] = total[rows] / count[rows]
+    variance = squares[rows] / count[rows] - mean**2
+    spread["validation"] = np.sqrt(np.maximum(variance, 0))
+    return predicted, spread
 
 
 def domain_of(model, known, held_out, outliers=None):
-    """The `~galmorph.models.Domain` of stamps, and where held-out ones are in it."""
+    """The `~galmorph.models.Domain` of stamps."""
     from galmorph.models.domain import features_of, fit_domain
 
     known = known[:: -(-len(known) // _MOST_OF_DOMAIN) or 1]
@@ -145,8 +164,7 @@ def domain_of(model, known, held_out, outliers=None):
         else features_of(model, augment(stamps, side, None, None))
         for stamps in (known, held_out, outliers)
     )
-    domain = fit_domain(known, held_out, outliers)
-    return domain, None if domain is None else domain.coordinates(held_out)
+    return fit_domain(known, held_out, outliers)
 
 
 def _round_to_half(model):

@@ -6,12 +6,13 @@ A trained model gets errors and a domain from other galaxies.
 from pathlib import Path
 
 import numpy as np
+from scipy.optimize import brentq
+from scipy.special import expit, logit
 
 from galmorph.core import ConfigurationError, get_scheme
 from galmorph.evaluation import fit_error_calibration
 from galmorph.training.datasets import as_dataset
-from galmorph.training.members import domain_of, is_large
-from galmorph.training.trainer import predict
+from galmorph.training.members import average, domain_of, is_large
 
 __all__ = ["calibrate"]
 
@@ -21,6 +22,7 @@ def calibrate(
     data,
     *,
     out,
+    levels=False,
     known=None,
     outliers=None,
     scheme=None,
@@ -31,10 +33,11 @@ def calibrate(
     """
     Fit the errors and the domain of a model to labelled galaxies.
 
-    The weights stay as they are. Errors that were fitted to simulations may be
-    too small for one's own images; those fitted to a few hundred labelled
-    galaxies of the survey are not. The galaxies must not be among those that
-    the model was trained with.
+    The weights stay as they are, but for the constants of the outputs where
+    ``levels`` asks for it. Errors that were fitted to simulations may be too small
+    for one's own images; those fitted to a few hundred labelled galaxies of the
+    survey are not. The galaxies must not be among those that the model was trained
+    with.
 
     Parameters
     ----------
@@ -46,6 +49,9 @@ def calibrate(
         With votes of few people the errors include the scatter of these votes.
     out : path-like
         The new bundle: a folder to make, or a file that ends in ``.zip``.
+    levels : bool, optional
+        Whether to shift the logarithm of the odds of each output so that its mean
+        over the galaxies is that of their labels, which leaves their order as it is.
     known : `~numpy.ndarray`, optional
         Stamps that the model was trained with, which describe its domain; by
         default every second one of ``data`` does.
@@ -93,15 +99,15 @@ def calibrate(
     if scheme != bundle.scheme:
         models = [_narrowed(model, bundle, scheme) for model in models]
     views = bundle.config["views"]
-    predicted = np.mean(
-        [predict(model, dataset.stamps, views=views) for model in models], axis=0
-    )
-    domain, coordinates = domain_of(
-        models[0],
-        dataset.stamps[::2] if known is None else known,
-        dataset.stamps,
-        outliers,
-    )
+    if levels and scheme.questions:
+        raise ConfigurationError(
+            "levels: the outputs of the scheme follow questions, so that they cannot"
+            " be shifted one by one"
+        )
+    if levels:
+        for model in models:
+            _level(model, average([model], dataset.stamps, views)[0], dataset.labels)
+    predicted, spread = average(models, dataset.stamps, views)
     architecture = bundle.config["architecture"]
     return save_bundle(
         Path(out),
@@ -115,7 +121,7 @@ def calibrate(
         card=bundle.card if card is None else card,
         views=views,
         calibration=fit_error_calibration(
-            dataset.labels, predicted, scheme, coordinates=coordinates
+            dataset.labels, predicted, scheme, spread=spread
         ),
         training={
             **(bundle.config["training"] or {}),
@@ -124,10 +130,35 @@ def calibrate(
                 "sha256": dataset.fingerprint(),
             },
         },
-        domain=domain,
+        domain=domain_of(
+            models[0],
+            dataset.stamps[::2] if known is None else known,
+            dataset.stamps,
+            outliers,
+        ),
         weights_dtype="float16" if is_large(models[0]) else "float32",
         overwrite=overwrite,
     )
+
+
+def _level(model, predicted, truth):
+    """Shift the outputs of a network so that their means are those of labels."""
+    kernel, constants = model.get_layer("output").get_weights()
+    for i, (true, found) in enumerate(zip(truth.T, predicted.T, strict=True)):
+        known = np.isfinite(true)
+        if not known.any():
+            continue
+        # a mean of 0 or 1 has no odds
+        least = 0.5 / (known.sum() + 1)
+        mean = np.clip(true[known].mean(), least, 1 - least)
+        odds = logit(np.clip(found[known].astype(float), 1e-6, 1 - 1e-6))
+        constants[i] += brentq(_excess, -50, 50, args=(odds, mean))
+    model.get_layer("output").set_weights([kernel, constants])
+
+
+def _excess(shift, odds, mean):
+    """By how much the mean of shifted fractions is too large."""
+    return expit(odds + shift).mean() - mean
 
 
 def _narrowed(model, bundle, scheme):

@@ -255,7 +255,7 @@ def train(
         histories.append(history)
     history = history_table(histories, scheme)
     draw_history(history, out)
-    predicted = predictions(models, dataset, parts, members, training.views)
+    predicted, spread = predictions(models, dataset, parts, members, training.views)
     scores = {
         part: metrics_table(dataset.labels[rows], predicted[part], scheme)
         for part, rows in parts.items()
@@ -265,7 +265,7 @@ def train(
     if training.members > 1 and len(parts["test"]):
         test = dataset.take(parts["test"])
         metrics["test_rmse_of_members"] = [
-            float(rmse(test.labels, predict(model, test.stamps))) for model in models
+            float(rmse(test.labels, predict(model, test.stamps)[0])) for model in models
         ]
     write_json(out / _METRICS, metrics)
     if len(parts["test"]):
@@ -274,13 +274,6 @@ def train(
             out / _PREDICTIONS,
             overwrite=True,
         )
-    # with folds, the networks that did not see a galaxy judge it; where it is in
-    # the domain, the first one says
-    domain, coordinates = domain_of(
-        models[0],
-        dataset.stamps[members[0][0]],
-        dataset.stamps[parts["validation"]],
-    )
     bundle = save_bundle(
         out / "bundle",
         models,
@@ -291,10 +284,14 @@ def train(
             dataset.labels[parts["validation"]],
             predicted["validation"],
             scheme,
-            coordinates=coordinates,
+            spread=spread["validation"],
         ),
         training={key: settings[key] for key in ("data", "training", "augmentation")},
-        domain=domain,
+        domain=domain_of(
+            models[0],
+            dataset.stamps[members[0][0]],
+            dataset.stamps[parts["validation"]],
+        ),
         views=training.views,
         weights_dtype="float16" if is_large(models[0]) else "float32",
         overwrite=True,

@@ -176,7 +176,7 @@ def fit(
             _assign(model.trainable_variables, _values(model.trainable_variables))
         if spread:
             _assign(judge.variables, _values(model.variables))
-        predicted = predict(judge, validation.stamps)
+        (predicted,) = predict(judge, validation.stamps)
         history.append(
             {
                 "epoch": epoch + 1,
@@ -202,7 +202,7 @@ def fit(
 
 def predict(model, stamps, *, views=1, batch_size=256):
     """
-    Outputs of a network for the middle of stamps.
+    Outputs of a network for the middle of stamps, for each view of them.
 
     Parameters
     ----------
@@ -210,14 +210,14 @@ def predict(model, stamps, *, views=1, batch_size=256):
     stamps : `~numpy.ndarray`
         Array of shape (n, side, side, bands), with a margin or without.
     views : int, optional
-        Number of flipped and rotated views that are averaged.
+        Number of flipped and rotated views.
     batch_size : int, optional
         Number of stamps per step.
 
     Returns
     -------
     outputs : `~numpy.ndarray`
-        Array of shape (n, outputs), float32.
+        Array of shape (views, n, outputs), float32.
     """
     from galmorph.models import views as flips
     from galmorph.models._keras import keras
@@ -230,14 +230,9 @@ def predict(model, stamps, *, views=1, batch_size=256):
     outputs = []
     for first in range(0, len(middle), batch_size):
         batch = middle[first : first + batch_size]
-        if views == 1:
-            outputs.append(model.predict_on_batch(batch))
-        else:
-            turned = np.asarray(keras.ops.convert_to_numpy(flips(batch, views)))
-            outputs.append(
-                np.mean([model.predict_on_batch(view) for view in turned], axis=0)
-            )
-    return np.concatenate(outputs)[:n]
+        turned = np.asarray(keras.ops.convert_to_numpy(flips(batch, views)))
+        outputs.append([model.predict_on_batch(view) for view in turned])
+    return np.concatenate(outputs, axis=1)[:, :n]
 
 
 def _is_over(history, patience):

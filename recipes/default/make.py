@@ -111,7 +111,7 @@ def collect(config, data, out, n_workers):
 
 def held_out(config, out, n_workers):
     """
-    Simulated galaxies for the errors, with as few votes as real ones have.
+    Simulated galaxies for levels and errors, with as few votes as real ones have.
 
     Parameters
     ----------
@@ -128,8 +128,8 @@ def held_out(config, out, n_workers):
     random = np.random.default_rng(config["seed"])
     parts = []
     for name, settings in config["simulated"].items():
-        # the errors shall hold for CANDELS before other cameras
-        share = 3 if name == "candels" else 6
+        # levels and errors shall hold for CANDELS before other cameras
+        share = 1 if name == "candels" else 6
         changes = {"n": settings["n"] // share, "seed": settings["seed"] + 1000}
         stamps, labels = simulated(
             f"{name}-held-out",
@@ -188,6 +188,7 @@ def main():
         calibrate,
         result.bundle,
         held_out(config, args.out, args.workers),
+        levels=True,
         known=stamps[np.asarray(labels["is_galaxy"]) == 1],
         outliers=stamps[np.asarray(labels["is_galaxy"]) == 0],
         scheme=CANDELS,

@@ -30,38 +30,43 @@ def test_errors_follow_the_residuals_along_the_predicted_fraction():
     assert found[:, 1] == pytest.approx(0.1, rel=0.05)
 
 
-def test_errors_follow_where_the_image_is_in_the_domain():
-    random = np.random.default_rng(2)
-    coordinates = 0.1 * random.normal(size=(8000, 3))
-    error = 0.05 * np.exp(4 * coordinates[:, :1])
-    predicted = random.uniform(0.2, 0.8, size=(8000, 2))
-    truth = predicted + error * random.normal(size=predicted.shape)
-    model = fitted(truth, predicted, coordinates=coordinates)
-    assert model.coordinate_weights.shape == (3, 2)
-    found = model.errors(predicted, coordinates @ model.coordinate_weights)
-    assert np.median(found / error, axis=0) == pytest.approx([1, 1], rel=0.05)
-    assert np.std(np.log(found / error)) < 0.1
-
-
-def test_one_error_covers_its_share_of_residuals_with_long_tails():
+def test_both_shares_are_right_where_errors_differ_more_than_the_fraction_tells():
     random = np.random.default_rng(3)
-    # errors that differ more than the fraction tells, as those of real galaxies
-    coordinates = random.normal(size=(6000, 1))
-    error = 0.02 * np.exp(np.abs(coordinates))
-    predicted = random.uniform(size=(6000, 2))
+    error = 0.02 * np.exp(0.3 * np.abs(random.normal(size=(12000, 1))))
+    predicted = random.uniform(size=(12000, 2))
     truth = predicted + error * random.normal(size=predicted.shape)
-    model = fitted(truth[::2], predicted[::2], coordinates=coordinates[::2])
-    seen = coordinates @ model.coordinate_weights
-    errors = model.errors(predicted, seen)[1::2]
+    errors = fitted(truth[::2], predicted[::2]).errors(predicted[1::2])
     residual = (truth - predicted)[1::2]
     assert within(residual, errors, 1) == pytest.approx([0.683, 0.683], abs=0.03)
+    assert within(residual, errors, 1.96) == pytest.approx([0.95, 0.95], abs=0.02)
+
+
+def test_errors_of_a_known_shape_are_not_stretched():
+    random = np.random.default_rng(4)
+    predicted = random.uniform(0.05, 0.95, size=(20000, 2))
+    error = 0.2 * np.sqrt(predicted * (1 - predicted))
+    truth = predicted + error * random.normal(size=predicted.shape)
+    found = fitted(truth, predicted).errors(predicted)
+    assert np.std(np.log(found / error)) < 0.03
+    assert np.median(found / error) == pytest.approx(1, abs=0.03)
+
+
+def test_the_spread_of_the_members_is_a_part_of_the_errors():
+    random = np.random.default_rng(5)
+    predicted = random.uniform(0.2, 0.8, size=(20000, 2))
+    spread = random.exponential(0.05, size=predicted.shape)
+    error = np.hypot(0.1, spread)
+    truth = predicted + error * random.normal(size=predicted.shape)
+    found = fitted(truth, predicted, spread=spread).errors(predicted)
+    assert np.median(found, axis=0) == pytest.approx([0.1, 0.1], rel=0.05)
+    residual, total = truth - predicted, np.hypot(found, spread)
+    assert within(residual, total, 1) == pytest.approx([0.683, 0.683], abs=0.02)
 
 
 @pytest.mark.parametrize("n", [0, 1, 3])
 def test_few_galaxies_still_give_finite_errors(n):
     truth = np.linspace(0, 1, 2 * n).reshape(n, 2)
-    model = fitted(truth, truth * 0.5, coordinates=np.zeros((n, 4)))
-    errors = model.errors([[0.0, 0.5], [1.0, 0.2]], np.zeros((2, 2)))
+    errors = fitted(truth, truth * 0.5).errors([[0.0, 0.5], [1.0, 0.2]])
     assert np.isfinite(errors).all()
     assert (errors > 0).all()
     assert (errors <= 0.5).all()

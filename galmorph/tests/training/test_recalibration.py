@@ -1,6 +1,7 @@
 # Licensed under a 3-clause BSD style license - see licenses/LICENSE.rst
 import numpy as np
 import pytest
+from scipy.special import logit
 
 from galmorph import LabelScheme
 from galmorph.core import BundleError, ConfigurationError
@@ -40,6 +41,34 @@ def test_errors_become_those_of_the_new_galaxies(bundle, tmp_path):
     assert new.name == "new"
     assert new.card == load_bundle(bundle).card
     assert new.config["training"]["calibrated_with"]["galaxies"] == 1500
+
+
+def test_levels_become_those_of_the_labels(bundle, tmp_path):
+    stamps, table = shapes(n=1500, seed=28)
+    first, second = SHAPES.outputs
+    table[first] = np.clip(table[first] + 0.1, 0, 1)
+    table[second][::3] = np.nan
+    path = calibrate(bundle, (stamps, table), out=tmp_path / "new.zip", levels=True)
+    middle = stamps[:, 4:20, 4:20, None]
+    before = Predictor(load_bundle(bundle)).predict(middle).fractions
+    after = Predictor(load_bundle(path)).predict(middle).fractions
+    truth = SHAPES.labels(table)
+    difference = np.nanmean(np.where(np.isfinite(truth), after - truth, np.nan), axis=0)
+    np.testing.assert_allclose(difference, 0, atol=1e-3)
+    assert np.abs(np.mean(before[:, 0] - truth[:, 0])) > 0.03
+    # as much for each galaxy, and so in the same order
+    shift = logit(after.astype(float)) - logit(before.astype(float))
+    np.testing.assert_allclose(
+        shift, np.broadcast_to(shift[:1], shift.shape), atol=0.01
+    )
+
+
+def test_levels_of_labels_that_are_all_0_stay_finite(bundle, tmp_path):
+    stamps, table = shapes(n=50, seed=29)
+    table[SHAPES.outputs[0]] = 0.0
+    path = calibrate(bundle, (stamps, table), out=tmp_path / "new.zip", levels=True)
+    found = Predictor(load_bundle(path)).predict(stamps[:, 4:20, 4:20, None])
+    assert found.fractions[:, 0].mean() == pytest.approx(0.5 / 51, rel=0.02)
 
 
 def test_known_stamps_describe_the_domain(bundle, tmp_path):
