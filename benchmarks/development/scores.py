@@ -59,11 +59,15 @@ def _column(table, name):
     return np.asarray(np.ma.filled(np.ma.asarray(table[name], float), np.nan))
 
 
-def _of_sdss(p):
+def _classes(p):
+    """Classes of Galaxy Zoo 1, and which are ellipticals, disks, mergers."""
     kind = np.asarray(p.table["gz1_class"]).astype(str)
-    late, early = np.isin(kind, _DISKS), kind == "elliptical"
-    merger, known = kind == "merger", kind != "dont_know"
-    f = p.fractions
+    return kind, kind == "elliptical", np.isin(kind, _DISKS), kind == "merger"
+
+
+def _of_sdss(p):
+    kind, early, late, merger = _classes(p)
+    known, f = kind != "dont_know", p.fractions
 
     def line(name, positive, among, score, aim=""):
         return _figure(
@@ -118,8 +122,7 @@ def _of_sdss(p):
 
 
 def _of_redshifted(p):
-    kind = np.asarray(p.table["gz1_class"]).astype(str)
-    late, early, merger = np.isin(kind, _DISKS), kind == "elliptical", kind == "merger"
+    _, early, late, merger = _classes(p)
     for name, positive, others, output in (
         ("elliptical against spiral and edge-on", early, late, "f_spheroid"),
         ("spiral and edge-on against elliptical", late, early, "f_disk"),

@@ -188,8 +188,8 @@ def _redshifted(folder, least=20.0):
         except ImageError:
             continue
         sky, rms = np.median(far.data), np.median(far.uncertainty.array)
-        middle = far.data[len(far.data) // 2 - 5 :][:11, far.data.shape[1] // 2 - 5 :]
-        if (middle[:, :11].max() - sky) > least * rms:
+        y, x = (side // 2 for side in far.data.shape)
+        if far.data[y - 5 : y + 6, x - 5 : x + 6].max() - sky > least * rms:
             images.append(np.asarray(far.data))
             rows.append(row)
     return of_images("redshifted", images, near.table[rows], 0.06)
