@@ -131,13 +131,13 @@ def average(models, stamps, views):
 
 def predictions(models, dataset, parts, members, views):
     """
-    Mean fractions of the members, and their spread; in validation, of those that
-    did not see a galaxy.
+    Mean fractions of the members; in validation, of those that did not see a
+    galaxy, and their standard deviation there.
     """
-    predicted, spread = {}, {}
+    predicted = {}
     if len(parts["test"]):
         test = dataset.stamps[parts["test"]]
-        predicted["test"], spread["test"] = average(models, test, views)
+        predicted["test"], _ = average(models, test, views)
     total, squares = np.zeros((2, *dataset.labels.shape))
     count = np.zeros((len(dataset), 1))
     for model, (_, rows) in zip(models, members, strict=True):
@@ -148,8 +148,7 @@ def predictions(models, dataset, parts, members, views):
     rows = parts["validation"]
     mean = predicted["validation"] = total[rows] / count[rows]
     variance = squares[rows] / count[rows] - mean**2
-    spread["validation"] = np.sqrt(np.maximum(variance, 0))
-    return predicted, spread
+    return predicted, np.sqrt(np.maximum(variance, 0))
 
 
 def domain_of(model, known, held_out, outliers=None):

@@ -71,7 +71,8 @@ def calibrate(
     Raises
     ------
     ConfigurationError
-        If the galaxies or the outputs do not fit the model.
+        If the galaxies or the outputs do not fit the model, or if ``levels`` are
+        asked for of outputs that follow questions.
     BundleError
         If the model is not valid, or if something is there that may not be
         replaced.

@@ -284,7 +284,7 @@ def train(
             dataset.labels[parts["validation"]],
             predicted["validation"],
             scheme,
-            spread=spread["validation"],
+            spread=spread,
         ),
         training={key: settings[key] for key in ("data", "training", "augmentation")},
         domain=domain_of(

@@ -4,7 +4,7 @@ import pytest
 from scipy.special import logit
 
 from galmorph import LabelScheme
-from galmorph.core import BundleError, ConfigurationError
+from galmorph.core import BundleError, ConfigurationError, Question
 from galmorph.models import Predictor, load_bundle
 from galmorph.tests.training.shapes import SETTINGS, SHAPES, shapes
 from galmorph.training import calibrate, train
@@ -69,6 +69,17 @@ def test_levels_of_labels_that_are_all_0_stay_finite(bundle, tmp_path):
     path = calibrate(bundle, (stamps, table), out=tmp_path / "new.zip", levels=True)
     found = Predictor(load_bundle(path)).predict(stamps[:, 4:20, 4:20, None])
     assert found.fractions[:, 0].mean() == pytest.approx(0.5 / 51, rel=0.02)
+
+
+def test_levels_of_answers_to_questions_are_refused(tmp_path):
+    tree = LabelScheme(
+        "tree", SHAPES.outputs, questions=[Question("Round?", tuple(SHAPES.outputs))]
+    )
+    data = shapes(n=60, seed=30)
+    settings = {**SETTINGS, "scheme": tree, "epochs": 1}
+    run = train(data, out=tmp_path / "run", **settings)
+    with pytest.raises(ConfigurationError, match="levels"):
+        calibrate(run.bundle, data, out=tmp_path / "b", levels=True)
 
 
 def test_known_stamps_describe_the_domain(bundle, tmp_path):
