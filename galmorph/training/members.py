@@ -11,15 +11,7 @@ from galmorph.training.augmentation import augment
 from galmorph.training.devices import several_devices
 from galmorph.training.trainer import fit, predict
 
-__all__ = [
-    "Start",
-    "average",
-    "built",
-    "domain_of",
-    "is_large",
-    "predictions",
-    "train_member",
-]
+__all__ = ["Start", "built", "domain_of", "is_large", "predictions", "train_member"]
 
 # galaxies that the covariance of the features is estimated with
 _MOST_OF_DOMAIN = 20_000
@@ -123,12 +115,6 @@ def is_large(model):
     return model.count_params() > 2_000_000
 
 
-def average(models, stamps, views):
-    """Mean fractions of members and views, and their standard deviation."""
-    found = [predict(model, stamps, views=views) for model in models]
-    return np.mean(found, axis=(0, 1)), np.std(found, axis=(0, 1))
-
-
 def predictions(models, dataset, parts, members, views):
     """
     Mean fractions of the members; in validation, of those that did not see a
@@ -137,7 +123,9 @@ def predictions(models, dataset, parts, members, views):
     predicted = {}
     if len(parts["test"]):
         test = dataset.stamps[parts["test"]]
-        predicted["test"], _ = average(models, test, views)
+        predicted["test"] = np.mean(
+            [predict(model, test, views=views) for model in models], axis=(0, 1)
+        )
     total, squares = np.zeros((2, *dataset.labels.shape))
     count = np.zeros((len(dataset), 1))
     for model, (_, rows) in zip(models, members, strict=True):

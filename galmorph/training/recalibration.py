@@ -12,7 +12,8 @@ from scipy.special import expit, logit
 from galmorph.core import ConfigurationError, get_scheme
 from galmorph.evaluation import fit_error_calibration
 from galmorph.training.datasets import as_dataset
-from galmorph.training.members import average, domain_of, is_large
+from galmorph.training.members import domain_of, is_large
+from galmorph.training.trainer import predict
 
 __all__ = ["calibrate"]
 
@@ -105,10 +106,10 @@ def calibrate(
             "levels: the outputs of the scheme follow questions, so that they cannot"
             " be shifted one by one"
         )
+    found = np.array([predict(model, dataset.stamps, views=views) for model in models])
     if levels:
-        for model in models:
-            _level(model, average([model], dataset.stamps, views)[0], dataset.labels)
-    predicted, spread = average(models, dataset.stamps, views)
+        for model, outputs in zip(models, found, strict=True):
+            _level(model, outputs, dataset.labels)
     architecture = bundle.config["architecture"]
     return save_bundle(
         Path(out),
@@ -122,7 +123,10 @@ def calibrate(
         card=bundle.card if card is None else card,
         views=views,
         calibration=fit_error_calibration(
-            dataset.labels, predicted, scheme, spread=spread
+            dataset.labels,
+            found.mean(axis=(0, 1)),
+            scheme,
+            spread=found.std(axis=(0, 1)),
         ),
         training={
             **(bundle.config["training"] or {}),
@@ -142,18 +146,23 @@ def calibrate(
     )
 
 
-def _level(model, predicted, truth):
-    """Shift the outputs of a network so that their means are those of labels."""
+def _level(model, found, truth):
+    """
+    Shift a network, and its outputs of shape (views, n, outputs) in place, so that
+    their means are those of labels.
+    """
     kernel, constants = model.get_layer("output").get_weights()
-    for i, (true, found) in enumerate(zip(truth.T, predicted.T, strict=True)):
+    for i, true in enumerate(truth.T):
         known = np.isfinite(true)
         if not known.any():
             continue
         # a mean of 0 or 1 has no odds
         least = 0.5 / (known.sum() + 1)
         mean = np.clip(true[known].mean(), least, 1 - least)
-        odds = logit(np.clip(found[known].astype(float), 1e-6, 1 - 1e-6))
-        constants[i] += brentq(_excess, -50, 50, args=(odds, mean))
+        odds = logit(np.clip(found[..., i].astype(float), 1e-6, 1 - 1e-6))
+        shift = brentq(_excess, -50, 50, args=(odds[:, known], mean))
+        constants[i] += shift
+        found[..., i] = expit(odds + shift)
     model.get_layer("output").set_weights([kernel, constants])
 
 
