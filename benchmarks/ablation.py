@@ -64,13 +64,12 @@ ROWS = {
     "+ brightness": {**HC15, "augmentation": BRIGHTER},
     "compact": {
         "architecture": "p4m_resnet",
-        "options": {"widths": [3, 6, 12, 24], "dropout": 0.2},
-        "shape": 48,
+        "options": {"widths": [3, 6, 12]},  # as in the default model
+        "shape": 64,
         "augmentation": MOVED,
-        "learning_rate": 1.5e-3,
+        "learning_rate": 2e-3,
         "loss": "binomial",
         "batch_size": 32,
-        "ema": 0.99,
     },
 }
 REPEATED = ("+ augmentation", "compact")  # with several seeds
@@ -111,8 +110,9 @@ class GalaxyZoo:
         self.votes = np.stack([self.table["total_votes"]] * 3 + [merging], axis=1)
 
     def stamps(self, shape):
-        # all of the image, with a little beyond what the networks see
-        stamps = frame_stamps(self.images[..., None], 53, 5.0).data[..., 0]
+        # all of the image, with a little beyond what the smaller networks see
+        side = 53 if shape == 45 else shape
+        stamps = frame_stamps(self.images[..., None], side, 5.0).data[..., 0]
         # the stretch gave each its own sky level and contrast; the reference
         # network, whose first weights are small, needs values of some size
         stamps -= stamps.mean(axis=(1, 2), keepdims=True)
