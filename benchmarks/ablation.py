@@ -10,7 +10,8 @@ JWST stamps (five-fold cross-validation with the folds of the table), which are
 looked for in the folder that GALMORPH_TEST_DATA names. Stamps and unfinished runs are
 kept in --out, the predictions of finished networks in --done; started again, it goes
 on. Several processes with the same folders share the work; one for each core is faster
-than one on all of them. Prints one table for each bed, of the rows that are finished.
+than one on all of them. Prints one table for each bed, of the rows that are finished,
+and how fast the networks are side by side.
 
     for core in 0 1; do
         taskset -c $core python benchmarks/ablation.py --out runs/ablation &
@@ -25,6 +26,7 @@ import shutil
 import sys
 import time
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -33,7 +35,7 @@ from astropy.table import Table, vstack
 from galmorph import LabelScheme, Preprocessor
 from galmorph.core import CANDELS
 from galmorph.evaluation import binomial_floor, bootstrap_error, rmse
-from galmorph.models import Predictor, load_bundle
+from galmorph.models import Predictor, build, load_bundle
 from galmorph.simulation import simulate_stamps
 from galmorph.tables import read_table, write_table
 from galmorph.training import Augmentation, train
@@ -276,7 +278,6 @@ def tabulate(bed, done, seeds):
             continue
         both = [list(pooled(found[key], "views")) for key in used]
         averages = {
-            "8 views": (both[0], found[used[0]]),
             f"{len(used)} models": (
                 [scores[0][0], np.mean([p for _, p in scores], axis=0)],
                 [u for key in used for u in found[key]],
@@ -286,8 +287,11 @@ def tabulate(bed, done, seeds):
                 [u for key in used for u in found[key]],
             ),
         }
+        viewed = line(f"{row}, 8 views", *both[0], found[used[0]])
+        viewed["RMSE"] = np.mean([float(rmse(*pair)) for pair in both])
+        lines.append(viewed)
         for name, (pair, units) in averages.items():
-            lines.append({**line(f"{row}, {name}", *pair, units)})
+            lines.append(line(f"{row}, {name}", *pair, units))
     if not lines:
         return Table({"row": ["none is finished in all folds"]})
     truth = scores[0][0]
@@ -336,6 +340,57 @@ def draw_curves(bed, done, path):
     save_figure(figure, path, dpi=110)
 
 
+def caught_up(done, folds, row="compact", reference="+ augmentation"):
+    """Epochs after which a network is as good as another's best one, fold by fold."""
+    pairs = []
+    for fold in folds:
+        paths = [place(done, name, 1, fold) for name in (row, reference)]
+        if all(path.exists() for path in paths):
+            own, other = (read(path)["validation"] for path in paths)
+            reached = np.append(np.nonzero(own <= other.min())[0], len(own))[0]
+            pairs.append((int(reached) + 1, int(other.argmin()) + 1))
+    return pairs
+
+
+def speeds(rounds=5, batch=256):
+    """Stamps per second that networks learn from and predict, in turns on one batch."""
+    random = np.random.default_rng(1)
+    turns = []
+    for row in ("hc15, ReLU", "+ dropout", "compact"):
+        settings = ROWS[row]
+        side = settings["shape"]
+        network = build(
+            settings["architecture"],
+            scheme=CANDELS,
+            input_shape=(side, side, 1),
+            **settings.get("options", {}),
+        )
+        network.compile("adam", "mse", jit_compile=settings.get("jit_compile", False))
+        stamps = random.normal(size=(batch, side, side, 1)).astype(np.float32)
+        labels = random.random((batch, len(CANDELS.outputs))).astype(np.float32)
+        size = settings["batch_size"]
+        steps = [slice(i, i + size) for i in range(0, batch, size)]
+
+        def learn(network=network, stamps=stamps, labels=labels, steps=steps):
+            for step in steps:
+                network.train_on_batch(stamps[step], labels[step])
+
+        turns.append((row, learn, partial(network.predict_on_batch, stamps)))
+    seconds = {}
+    for _ in range(rounds + 1):  # the first compiles
+        for row, *actions in turns:
+            for name, action in zip(("learns", "predicts"), actions, strict=True):
+                start = time.perf_counter()
+                action()
+                seconds.setdefault((row, name), []).append(time.perf_counter() - start)
+    table = Table({"row": [row for row, *_ in turns]})
+    for name in ("learns", "predicts"):
+        rate = [batch / np.median(seconds[row, name][1:]) for row, *_ in turns]
+        table[f"{name}, images/s"] = np.round(rate)
+        table[f"{name}, over hc15"] = np.round(np.array(rate) / rate[1], 2)
+    return table
+
+
 BEDS = {bed.name: bed for bed in (GalaxyZoo, Simulated)}
 
 
@@ -358,7 +413,11 @@ def main():
         train_all(bed, out, done, args.seeds, until)
         print(f"\n{name}")
         tabulate(bed, done, args.seeds).pprint(max_lines=-1, max_width=-1)
+        for own, other in caught_up(done, bed.folds):
+            print(f"compact after {own} epochs is as good as hc15 after {other}")
         draw_curves(bed, done, done / "curves.png")
+    print("\nside by side")
+    speeds().pprint(max_width=-1)
 
 
 if __name__ == "__main__":
