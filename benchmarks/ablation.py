@@ -11,7 +11,7 @@ looked for in the folder that GALMORPH_TEST_DATA names. Stamps and unfinished ru
 kept in --out, the predictions of finished networks in --done; started again, it goes
 on. Several processes with the same folders share the work; one for each core is faster
 than one on all of them. Prints one table for each bed, of the rows that are finished,
-and how fast the networks are side by side.
+and with --speeds how fast the networks are side by side.
 
     for core in 0 1; do
         taskset -c $core python benchmarks/ablation.py --out runs/ablation &
@@ -31,6 +31,7 @@ from pathlib import Path
 
 import numpy as np
 from astropy.table import Table, vstack
+from limits import least
 
 from galmorph import LabelScheme, Preprocessor
 from galmorph.core import CANDELS
@@ -267,34 +268,25 @@ def tabulate(bed, done, seeds):
         used = sorted(key for key in found if key[0] == row)
         if not used:
             continue
-        scores = [pooled(found[key], "plain") for key in used]
-        scores = [list(pair) for pair in scores]
-        entry = line(row, *scores[0], found[used[0]])
-        single = [float(rmse(*pair)) for pair in scores]
-        entry["RMSE"] = np.mean(single)
-        entry["spread of seeds"] = np.std(single, ddof=1) if len(used) > 1 else np.nan
-        lines.append(entry)
-        if row not in REPEATED:
-            continue
-        both = [list(pooled(found[key], "views")) for key in used]
-        averages = {
-            f"{len(used)} models": (
-                [scores[0][0], np.mean([p for _, p in scores], axis=0)],
-                [u for key in used for u in found[key]],
-            ),
-            f"{len(used)} models and 8 views": (
-                [both[0][0], np.mean([p for _, p in both], axis=0)],
-                [u for key in used for u in found[key]],
-            ),
-        }
-        viewed = line(f"{row}, 8 views", *both[0], found[used[0]])
-        viewed["RMSE"] = np.mean([float(rmse(*pair)) for pair in both])
-        lines.append(viewed)
-        for name, (pair, units) in averages.items():
-            lines.append(line(f"{row}, {name}", *pair, units))
+        first, all_units = found[used[0]], [u for key in used for u in found[key]]
+        ways = {"plain": "", "views": ", 8 views"} if row in REPEATED else {"plain": ""}
+        averages = []
+        for way, suffix in ways.items():
+            scores = [list(pooled(found[key], way)) for key in used]
+            truth = scores[0][0]
+            entry = line(f"{row}{suffix}", *scores[0], first)
+            single = [float(rmse(*pair)) for pair in scores]
+            entry["RMSE"] = np.mean(single)
+            spread = np.std(single, ddof=1) if len(used) > 1 else np.nan
+            entry["spread of seeds"] = spread
+            lines.append(entry)
+            if row in REPEATED:
+                mean = np.mean([predicted for _, predicted in scores], axis=0)
+                name = f"{row}, {len(used)} models{suffix.replace(',', ' and')}"
+                averages.append(line(name, truth, mean, all_units))
+        lines += averages
     if not lines:
         return Table({"row": ["none is finished in all folds"]})
-    truth = scores[0][0]
     mean = np.broadcast_to(np.nanmean(truth, axis=0), truth.shape)
     lines.append({"row": "always the mean", "RMSE": float(rmse(truth, mean))})
     if bed.votes is not None:
@@ -341,23 +333,26 @@ def draw_curves(bed, done, path):
 
 
 def caught_up(done, folds, row="compact", reference="+ augmentation"):
-    """Epochs after which a network is as good as another's best one, fold by fold."""
+    """
+    Epoch after which a network is as good as another at its best one, and that one,
+    fold by fold; None where it never is.
+    """
     pairs = []
     for fold in folds:
         paths = [place(done, name, 1, fold) for name in (row, reference)]
         if all(path.exists() for path in paths):
             own, other = (read(path)["validation"] for path in paths)
-            reached = np.append(np.nonzero(own <= other.min())[0], len(own))[0]
-            pairs.append((int(reached) + 1, int(other.argmin()) + 1))
+            reached = 1 + np.nonzero(own <= other.min())[0]
+            pairs.append((next(iter(reached), None), 1 + other.argmin()))
     return pairs
 
 
-def speeds(rounds=5, batch=256):
-    """Stamps per second that networks learn from and predict, in turns on one batch."""
+def speeds(repeats=5):
+    """Stamps that networks learn from and predict in a second of the processors."""
     random = np.random.default_rng(1)
-    turns = []
-    for row in ("hc15, ReLU", "+ dropout", "compact"):
-        settings = ROWS[row]
+    rows = ("hc15, ReLU", "+ dropout", "compact")
+    steps, sizes = [], []
+    for settings in (ROWS[row] for row in rows):
         side = settings["shape"]
         network = build(
             settings["architecture"],
@@ -366,28 +361,19 @@ def speeds(rounds=5, batch=256):
             **settings.get("options", {}),
         )
         network.compile("adam", "mse", jit_compile=settings.get("jit_compile", False))
-        stamps = random.normal(size=(batch, side, side, 1)).astype(np.float32)
-        labels = random.random((batch, len(CANDELS.outputs))).astype(np.float32)
+        stamps = random.normal(size=(256, side, side, 1)).astype(np.float32)
+        labels = random.random((256, len(CANDELS.outputs))).astype(np.float32)
         size = settings["batch_size"]
-        steps = [slice(i, i + size) for i in range(0, batch, size)]
-
-        def learn(network=network, stamps=stamps, labels=labels, steps=steps):
-            for step in steps:
-                network.train_on_batch(stamps[step], labels[step])
-
-        turns.append((row, learn, partial(network.predict_on_batch, stamps)))
-    seconds = {}
-    for _ in range(rounds + 1):  # the first compiles
-        for row, *actions in turns:
-            for name, action in zip(("learns", "predicts"), actions, strict=True):
-                start = time.perf_counter()
-                action()
-                seconds.setdefault((row, name), []).append(time.perf_counter() - start)
-    table = Table({"row": [row for row, *_ in turns]})
-    for name in ("learns", "predicts"):
-        rate = [batch / np.median(seconds[row, name][1:]) for row, *_ in turns]
+        steps.append(partial(network.train_on_batch, stamps[:size], labels[:size]))
+        steps.append(partial(network.predict_on_batch, stamps))
+        sizes += [size, len(stamps)]
+    for step in steps:  # the first compiles
+        step()
+    rates = (np.array(sizes) / least(steps, repeats)).reshape(-1, 2)
+    table = Table({"row": rows})
+    for name, rate in zip(("learns", "predicts"), rates.T, strict=True):
         table[f"{name}, images/s"] = np.round(rate)
-        table[f"{name}, over hc15"] = np.round(np.array(rate) / rate[1], 2)
+        table[f"{name}, over hc15"] = np.round(rate / rate[1], 2)
     return table
 
 
@@ -403,6 +389,7 @@ def main():
     parser.add_argument(
         "--minutes", type=float, default=np.inf, help="after which no network begins"
     )
+    parser.add_argument("--speeds", action="store_true", help="compare networks, too")
     args = parser.parse_args()
     until = time.monotonic() + 60 * args.minutes
     for name in args.bed:
@@ -414,10 +401,11 @@ def main():
         print(f"\n{name}")
         tabulate(bed, done, args.seeds).pprint(max_lines=-1, max_width=-1)
         for own, other in caught_up(done, bed.folds):
-            print(f"compact after {own} epochs is as good as hc15 after {other}")
+            print(f"compact is as good after epoch {own} as hc15 after {other}")
         draw_curves(bed, done, done / "curves.png")
-    print("\nside by side")
-    speeds().pprint(max_width=-1)
+    if args.speeds:
+        print("\nside by side")
+        speeds().pprint(max_width=-1)
 
 
 if __name__ == "__main__":
