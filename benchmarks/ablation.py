@@ -2,16 +2,16 @@
 """
 What each part of a network and of its training is worth.
 
-One thing is added at a time: to the fully connected baseline and to the network of
-2016 with ReLU come maxout, dropout, augmentation, brightness changes, averages over
-views and over models; then the compact network. Two test beds: galaxies simulated
-as CANDELS sees them (a given test share), and the votes of Galaxy Zoo: CEERS on
-JWST stamps (five-fold cross-validation with the folds of the table), which are
-looked for in the folder that GALMORPH_TEST_DATA names. Stamps and unfinished runs are
-kept in --out, the predictions of finished networks in --done; started again, it goes
-on. Several processes with the same folders share the work; one for each core is faster
-than one on all of them. Prints one table for each bed, of the rows that are finished,
-and with --speeds how fast the networks are side by side.
+One thing is added at a time: to the fully connected baseline and to the network of 2016
+with ReLU come maxout, dropout, augmentation, brightness changes, averages over views
+and over models; then the compact network, on two sizes of stamps. Two test beds:
+galaxies simulated as CANDELS sees them (a given test share), and the votes of Galaxy
+Zoo: CEERS on JWST stamps (five-fold cross-validation with the folds of the table),
+which are looked for in the folder that GALMORPH_TEST_DATA names. Stamps and unfinished
+runs are kept in --out, the predictions of finished networks in --done; started again,
+it goes on. Several processes with the same folders share the work; one for each core is
+faster than one on all of them. Prints one table for each bed, of the rows that are
+finished, and with --speeds how fast the networks are side by side.
 
     for core in 0 1; do
         taskset -c $core python benchmarks/ablation.py --out runs/ablation &
@@ -73,6 +73,16 @@ ROWS = {
         "learning_rate": 2e-3,
         "loss": "binomial",
         "batch_size": 32,
+    },
+    "compact, 48 pixels": {
+        "architecture": "p4m_resnet",
+        "options": {"widths": [3, 6, 12, 24], "dropout": 0.2},
+        "shape": 48,
+        "augmentation": MOVED,
+        "learning_rate": 1.5e-3,
+        "loss": "binomial",
+        "batch_size": 32,
+        "ema": 0.99,
     },
 }
 REPEATED = ("+ augmentation", "compact")  # with several seeds
@@ -350,7 +360,7 @@ def caught_up(done, folds, row="compact", reference="+ augmentation"):
 def speeds(repeats=5):
     """Stamps that networks learn from and predict in a second of the processors."""
     random = np.random.default_rng(1)
-    rows = ("hc15, ReLU", "+ dropout", "compact")
+    rows = ("hc15, ReLU", "+ dropout", "compact", "compact, 48 pixels")
     steps, sizes = [], []
     for settings in (ROWS[row] for row in rows):
         side = settings["shape"]
