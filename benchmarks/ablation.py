@@ -57,6 +57,15 @@ HC15 = {
     "batch_size": 64,
     "jit_compile": True,
 }
+COMPACT = {
+    "architecture": "p4m_resnet",
+    "options": {"widths": [3, 6, 12]},  # as in the default model
+    "shape": 64,
+    "augmentation": MOVED,
+    "learning_rate": 2e-3,
+    "loss": "binomial",
+    "batch_size": 32,
+}
 # each row changes what it names; the averages need no training of their own
 ROWS = {
     "dense ANN": {**HC15, "architecture": "dense_ann"},
@@ -65,23 +74,12 @@ ROWS = {
     "+ dropout": HC15,
     "+ augmentation": {**HC15, "augmentation": MOVED},
     "+ brightness": {**HC15, "augmentation": BRIGHTER},
-    "compact": {
-        "architecture": "p4m_resnet",
-        "options": {"widths": [3, 6, 12]},  # as in the default model
-        "shape": 64,
-        "augmentation": MOVED,
-        "learning_rate": 2e-3,
-        "loss": "binomial",
-        "batch_size": 32,
-    },
+    "compact": COMPACT,
     "compact, 48 pixels": {
-        "architecture": "p4m_resnet",
+        **COMPACT,
         "options": {"widths": [3, 6, 12, 24], "dropout": 0.2},
         "shape": 48,
-        "augmentation": MOVED,
         "learning_rate": 1.5e-3,
-        "loss": "binomial",
-        "batch_size": 32,
         "ema": 0.99,
     },
 }
