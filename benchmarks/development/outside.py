@@ -14,7 +14,7 @@ from astropy.table import Table
 from PIL import Image, ImageDraw, ImageFont
 from scipy import ndimage
 from skimage import data as pictures
-from stars import drawn, noisy
+from stars import drawn, hexagonal, noisy
 
 from galmorph.simulation import INSTRUMENTS, simulate_galaxies
 
@@ -80,10 +80,15 @@ def _spikes(random):
     camera = INSTRUMENTS[
         str(random.choice(["wfc3_f160w", "acs_f814w", "nircam_f150w"]))
     ]
-    distance = random.uniform(35, 60) / np.sqrt(2)
-    x, y = 63.5 + distance * random.choice([-1, 1], 2)
-    image = drawn(camera, camera.magnitudes[0] - random.uniform(3, 5), 0, 128, x, y)
-    return noisy(image, camera, random)[0][16:112, 16:112]
+    optics = hexagonal(camera) if camera.name.startswith("NIRCam") else camera
+    bright = camera.magnitudes[0] - random.uniform(3, 5)
+    star = drawn(optics, bright, 0, 193, 96, 96)
+    # in the middle the brightest place that far from the star
+    side = np.arange(193) - 96
+    ring = abs(np.hypot(side, side[:, None]) - random.uniform(45, 68)) < 1
+    y, x = np.unravel_index(np.argmax(np.where(ring, star, 0)), star.shape)
+    image = star[y - 24 : y + 24, x - 24 : x + 24]
+    return noisy(image, camera, random)[0]
 
 
 def _star_field(random):

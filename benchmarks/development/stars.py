@@ -18,7 +18,7 @@ from galmorph.simulation.population import draw_neighbour
 from galmorph.simulation.rendering import add_object
 from galmorph.simulation.scenes import add_noise
 
-__all__ = ["LOSSES", "drawn", "noisy", "point_sources"]
+__all__ = ["LOSSES", "drawn", "hexagonal", "noisy", "point_sources"]
 
 LOSSES = ("flat", "missing", "zero", "bleeding")
 """What becomes of a saturated core."""
@@ -29,7 +29,7 @@ _GALAXIES = 60
 
 
 @lru_cache(maxsize=4)
-def _hexagonal(camera):
+def hexagonal(camera):
     """The camera with the PSF of a hexagonal mirror held by three struts."""
     scale = camera.pixel_scale / 2  # arcsec
     n, psf = 1024, 0.0
@@ -120,11 +120,9 @@ def _point_source(kind, camera, random):
     # unresolved: no more than a third of the PSF's width
     radius = camera.psf_fwhm * random.uniform(0.05, 0.33) if kind == "compact" else 0
     side = 96 if kind in ("star, faint", "compact") else 176
-    hexagonal = camera.name.startswith("NIRCam") and random.random() < 0.5
+    six = camera.name.startswith("NIRCam") and random.random() < 0.5
     x, y = (side - 1) / 2 + random.normal(scale=0.7, size=2)
-    own = drawn(
-        _hexagonal(camera) if hexagonal else camera, magnitude, radius, side, x, y
-    )
+    own = drawn(hexagonal(camera) if six else camera, magnitude, radius, side, x, y)
     image = own.copy()
     # about the galaxies around those that are simulated
     density = 0.06 * 10 ** (0.26 * (faint - 25))

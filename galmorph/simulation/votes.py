@@ -62,82 +62,82 @@ too little signal; a star; saturation; a round blob little wider than the PSF.
 
 CALIBRATION = Calibration(
     intercept=(
-        -2.718,
-        -1.426,
-        -3.34,
-        -4.134,
-        -6.428,
+        -3.199,
+        1.818,
+        -4.877,
+        -4.141,
+        -7.218,
     ),
     weights=(
         (
-            3.803,
-            -0.011,
-            0.466,
-            -0.817,
-            0.4,
-            -2.392,
-            0.226,
-            0.15,
-            -5.039,
-            -0.794,
-            -0.936,
-            -0.308,
+            4.112,
+            0.634,
+            1.265,
+            -1.649,
+            -0.93,
+            -3.044,
+            1.688,
+            -1.592,
+            -5.329,
+            -0.683,
+            -1.024,
+            -0.14,
         ),
         (
-            -1.868,
-            0.627,
-            -0.13,
-            0.532,
-            4.501,
-            -2.754,
-            4.143,
-            0.732,
-            -2.969,
-            -5.028,
-            -1.059,
-            0.99,
+            -5.139,
+            -2.531,
+            0.137,
+            -0.27,
+            3.112,
+            -2.911,
+            5.033,
+            2.751,
+            -3.061,
+            -7.231,
+            -1.133,
+            1.241,
         ),
         (
-            0.777,
-            1.643,
-            0.595,
-            -0.027,
-            -0.954,
-            2.944,
-            -0.859,
-            1.459,
-            -1.998,
-            -2.502,
-            -1.001,
-            -1.125,
+            1.956,
+            2.077,
+            1.536,
+            -0.212,
+            -0.747,
+            2.751,
+            0.836,
+            2.579,
+            -2.111,
+            -1.641,
+            -0.99,
+            -1.359,
         ),
         (
-            2.057,
-            -0.991,
-            0.528,
-            0.759,
-            -3.173,
-            -0.161,
-            -1.237,
-            0.103,
-            -1.231,
-            1.951,
-            -0.42,
-            0.318,
+            2.022,
+            -1.288,
+            0.791,
+            0.493,
+            -3.582,
+            -0.256,
+            -1.051,
+            -1.268,
+            -1.361,
+            2.207,
+            -0.284,
+            0.356,
         ),
         (
-            0.99,
-            -1.114,
-            0.117,
-            -0.179,
-            -1.045,
-            3.033,
-            0.049,
-            1.343,
-            5.142,
-            0.127,
-            0.944,
-            0.606,
+            1.385,
+            -1.326,
+            -0.124,
+            1.078,
+            -2.024,
+            3.48,
+            -0.556,
+            2.519,
+            4.784,
+            0.1,
+            0.938,
+            0.753,
         ),
     ),
 )
@@ -147,9 +147,10 @@ CALIBRATION = Calibration(
 # than the PSF, whose profile is all there is to see, and in well resolved ones; and
 # how gradually that sets in
 _NO_DISK = (0.35, 0.62, 0.10)
-# the bulge that people see in a round blob that is smaller than the PSF, where nobody
-# can tell an exponential profile from a steeper one
-_BLOB = 0.8
+# the bulge that people see in a blob that is no larger than the PSF, where nobody can
+# tell an exponential profile from a steeper one, the size (as of `Visible`) up to which
+# they do, and the flatness
+_BLOB = (0.9, 0.05, 0.35)
 # how far the boxes that a person ticks depend on the person, 0 to 1
 _LENIENCY = 0.5
 
@@ -179,9 +180,10 @@ def visible_terms(visible):
     # a small disk around a bulge makes the profile a little less steep, no more
     told = expit((size - 0.25) / 0.08)
     small, large, spread = _NO_DISK
-    # how far a round blob as wide as the PSF is taken for a bulge, whatever it is
-    blob = _BLOB * expit(-size / 0.08) * expit((0.25 - flatness) / 0.05)
-    bulge = np.where(star > 0, 0.0, bulge + (1 - bulge) * blob)
+    # how far a blob as wide as the PSF is taken for a bulge, whatever it is
+    most, widest, flattest = _BLOB
+    blob = expit((widest - size) / 0.08) * expit((flattest - flatness) / 0.05)
+    bulge = np.where(star > 0, 0.0, bulge + (1 - bulge) * most * blob)
     terms = [
         bulge ** (0.5 + 0.5 * told),
         expit((small + (large - small) * told - bulge) / spread) * resolved,
