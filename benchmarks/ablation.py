@@ -157,7 +157,14 @@ class Simulated:
     def _make(self, shape, stamps, truth):
         preprocessor = Preprocessor(shape=shape).with_margin(shape * 64 // 45)
         data, table = simulate_stamps(self.n, seed=self.seed, preprocessor=preprocessor)
-        write_table(table, truth, overwrite=True)
+        if not truth.exists():
+            write_table(table, truth)
+        kept = self.scheme.labels(read_table(truth))
+        if not np.allclose(kept, self.scheme.labels(table), atol=1e-3, equal_nan=True):
+            raise SystemExit(
+                f"{truth}: found the votes of another galmorph.simulation; networks"
+                " can be compared only with the same votes, so use another folder"
+            )
         with open(stamps.with_suffix(".part"), "wb") as file:
             np.save(file, data)
         os.replace(file.name, stamps)
