@@ -7,13 +7,14 @@ lack are an error); the made ones are drawn once and kept in --out, as are stamp
 predictions, so that a second model with the same preprocessing takes a minute::
 
     python benchmarks/development --model galmorph-p4m6 --out runs/development
-    python benchmarks/development --folds run0 run1 run2 run3 run4 --out ...
+    python benchmarks/development --model mine=run0,run1,run2,run3,run4 --out ...
     python benchmarks/development --model new=runs/new/bundle --baseline --out ...
 
 A model is the path of a bundle or the name of one that is registered. `--fold k`:
 the models were not trained on fold k of SDSS and GZ CEERS, and are scored on it alone.
-`--folds`: five bundles, of which number k was not trained on fold k, are scored as one
-model. Sets without folds are then scored by all five, and errors are by galaxy.
+Five bundles, of which number k was not trained on fold k, are scored as one model. Sets
+without folds are then scored by all five, and errors are by galaxy; or, if there is a
+sixth, trained on all folds, by that one alone.
 
 Writes `figures.ecsv`, `levels.ecsv`, `flags.ecsv`, `alarms.ecsv` and the same as
 `report.md`; with `--pictures` also the weak places of the models side by side, score
@@ -89,13 +90,13 @@ def _cell(value, error, n):
 
 
 def labelled(text, taken):
-    """The label of a model and what it is made of, from NAME=PATH or PATH."""
-    label, _, path = text.rpartition("=")
-    bundle = open_model(path)
-    label = label or bundle.name
+    """The label of a model and its bundles, from NAME=PATH,PATH... or PATH."""
+    label, _, paths = text.rpartition("=")
+    bundles = [open_model(path) for path in paths.split(",")]
+    label = label or bundles[0].name
     while label in taken:
         label += "'"
-    return label, bundle
+    return label, bundles
 
 
 def report(models, out):
@@ -128,8 +129,9 @@ def main():
     parser = argparse.ArgumentParser(
         prog="python benchmarks/development", description=__doc__.split("\n\n")[0]
     )
-    parser.add_argument("--model", nargs="+", default=[], metavar="[NAME=]BUNDLE")
-    parser.add_argument("--folds", nargs=5, metavar="BUNDLE", help="one for each fold")
+    parser.add_argument(
+        "--model", nargs="+", required=True, metavar="[NAME=]BUNDLE[,BUNDLE...]"
+    )
     parser.add_argument("--fold", type=int, help="the fold that models were not shown")
     parser.add_argument("--baseline", action="store_true", help="see baseline.py")
     parser.add_argument("--pictures", action="store_true")
@@ -137,15 +139,13 @@ def main():
     args = parser.parse_args()
     models, taken = [], set()
     for text in args.model:
-        label, bundle = labelled(text, taken)
+        label, bundles = labelled(text, taken)
         taken.add(label)
-        models.append(Scored(label, [bundle], args.out, args.fold))
-    if args.folds:
-        bundles = [open_model(path) for path in args.folds]
-        label = f"{bundles[0].name}, 5 folds"
-        models.append(Scored(label, bundles, args.out))
-    if not models:
-        parser.error("give --model or --folds")
+        if len(bundles) not in (1, 5, 6):
+            parser.error(
+                f"--model {label}: found {len(bundles)} bundles; give 1, 5 or 6"
+            )
+        models.append(Scored(label, bundles, args.out, args.fold))
     print(report(models, args.out))
     if args.baseline:
         baseline = Baseline(args.out)

@@ -134,7 +134,8 @@ class Scored:
     label : str
         Heads the model's column.
     bundles : list of `~galmorph.models.ModelBundle`
-        One, or one for each fold: bundle k was not trained on fold k.
+        One, or one for each of five folds: bundle k was not trained on fold k. A
+        sixth is for sets without folds.
     out : `~pathlib.Path`
         Where stamps and predictions are kept.
     fold : int, optional
@@ -150,17 +151,21 @@ class Scored:
         """
         Predictions for a set, of its own fold where the models have folds.
 
-        A set without folds is scored by each of the models, all its rows.
+        A set without folds is scored by the sixth model, or by each of them.
         """
-        parts = [self._predicted(k, name) for k in range(len(self.bundles))]
-        folded = "fold" in parts[0].table.colnames
+        table = sets.load(name, self.out / "sets", only_table=True)
+        folded, numbers = "fold" in table.colnames, range(len(self.bundles))
+        parts = [
+            self._predicted(k, name, table)
+            for k in (numbers[:5] if folded else numbers[5:] or numbers)
+        ]
         if folded and len(parts) > 1:
             parts = of_folds(parts)
         elif folded and self.fold is not None:
             parts = [p.take(np.asarray(p.table["fold"]) == self.fold) for p in parts]
         return stack(parts) if len(parts) > 1 else parts[0]
 
-    def _predicted(self, k, name):
+    def _predicted(self, k, name, table):
         bundle = self.bundles[k]
         path = self.out / "predictions" / bundle.sha256[:16] / f"{name}.npz"
         if not path.exists():
@@ -187,7 +192,6 @@ class Scored:
         with np.load(path) as saved:
             fractions, errors = saved["fractions"], saved["errors"]
             distances, flags = saved["distances"], saved["flags"]
-        table = sets.load(name, self.out / "sets", only_table=True)
         return Predicted(
             table,
             np.arange(len(table)),

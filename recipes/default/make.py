@@ -5,18 +5,24 @@ Make the default model, from nothing to the bundle.
     python recipes/default/make.py --data DATA --out runs/default
 
 DATA is the folder of the real images (gz_ceers_f200w, sdss_gz1, candels_labels).
-Stopped at any time, the same command goes on. With ``--fold K`` the galaxies of fold
-K of both real sets are left out, which gives the model that is judged on them.
+Stopped at any time, the same command goes on; what is finished stays as it is, so that
+after a change another folder is needed.
+
+Networks are trained in two stages: with simulated galaxies, once, and from there with
+the real ones too. The latter are in five folds: five networks leave out one each, on
+which they are judged, and the last one, which is the model, has seen all of them.
+``--only`` makes some of them, for two processes side by side: by the number of the
+fold that is left out, as ``fold-0``, or ``all``.
 """
 
 import argparse
+import json
 import os
 import shutil
 import subprocess
 import sys
 import time
 import tomllib
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -33,11 +39,14 @@ from stamps import outliers, peaks, pictures, redshifted, simulated
 
 from galmorph import Preprocessor
 from galmorph.core import CANDELS
+from galmorph.models import copy_bundle, load_bundle
 from galmorph.simulation.statistics import draw_few_votes
 from galmorph.training import Augmentation, calibrate, train
 
 HERE = Path(__file__).resolve().parent
 BENCHMARK = HERE.parents[1] / "benchmarks" / "development"
+# those that leave out a fold of the real galaxies, and that which does not
+_NETWORKS = (*(f"fold-{fold}" for fold in range(5)), "all")
 
 
 def say(line):
@@ -150,6 +159,98 @@ def held_out(config, out, n_workers):
     return np.concatenate(stamps), vstack(labels)
 
 
+def stage(which, config, out, stamps, labels, **options):
+    """
+    Train in one of the two stages, or go on with it.
+
+    Parameters
+    ----------
+    which : str
+        Its section of the configuration, ``"first"`` or ``"then"``.
+    config : dict
+    out : `~pathlib.Path`
+        Folder of the run.
+    stamps : `~numpy.ndarray`
+    labels : `~astropy.table.Table`
+    **options
+        More parameters of `~galmorph.training.train`.
+
+    Returns
+    -------
+    result : `~galmorph.training.TrainingResult`
+    """
+    training = config["training"] | config["training"][which]
+    for key in ("first", "then", "simulated"):  # which are no settings of `train`
+        training.pop(key, None)
+    say(f"{out.name}: {len(stamps)} stamps, {training['epochs']} epochs")
+    return train(
+        (stamps, labels),
+        out=out,
+        name=f"galmorph-default-{which}",
+        scheme=SCHEME,
+        preprocessor=Preprocessor(**config["preprocessing"]),
+        augmentation=Augmentation(**config["augmentation"]),
+        votes="votes",
+        groups="galaxy",
+        seed=config["seed"],
+        resume=out.exists(),
+        progress=say,
+        **config["model"],
+        **{"patience": training["epochs"], **training, **options},
+    )
+
+
+def make(config, name, first, stamps, labels, levels, out):
+    """
+    Train with all galaxies, and solve for levels, errors and the domain.
+
+    Parameters
+    ----------
+    config : dict
+    name : str
+        ``"all"``, or ``"fold-K"``, which leaves out fold K of the real images.
+    first : path-like
+        Bundle of the first stage.
+    stamps : `~numpy.ndarray`
+    labels : `~astropy.table.Table`
+    levels : tuple
+        What `held_out` gives.
+    out : `~pathlib.Path`
+        Where the folder of the run is, in which ``bundle`` has the outputs of all
+        sets, and ``model`` those of CANDELS.
+
+    Returns
+    -------
+    model : `~pathlib.Path`
+    """
+    random = np.random.default_rng(config["seed"])
+    kept = random.random(len(labels)) < config["training"]["then"]["simulated"]
+    kept |= ~np.isin(np.asarray(labels["set"]), list(config["simulated"]))
+    stamps, labels = stamps[kept], labels[kept]
+    test = np.array([f"fold-{fold}" == name for fold in labels["fold"]])
+    result = stage(
+        "then",
+        config,
+        out / name,
+        stamps,
+        labels,
+        test_rows=test if test.any() else None,
+        start_from=first,
+    )
+    galaxy = np.asarray(labels["is_galaxy"]) == 1
+    return calibrate(
+        result.bundle,
+        levels,
+        out=out / name / "model",
+        levels=True,
+        known=stamps[galaxy & ~test],
+        outliers=stamps[~galaxy],
+        scheme=CANDELS,
+        name=config["name"],
+        overwrite=True,
+    )
+
+
 def main():
     """Make it."""
     parser = argparse.ArgumentParser(
@@ -158,74 +259,58 @@ def main():
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--config", type=Path, default=HERE / "config.toml")
-    parser.add_argument("--name", help="of the run; by default that of the fold")
-    parser.add_argument("--fold", type=int, help="of the real images, to leave out")
+    parser.add_argument("--only", nargs="+", choices=_NETWORKS, help="some networks")
     parser.add_argument("--workers", type=int, default=os.cpu_count())
     args = parser.parse_args()
     config = tomllib.loads(args.config.read_text())
     stamps, labels = collect(config, args.data, args.out, args.workers)
-    run = args.out / (
-        args.name or ("all" if args.fold is None else f"fold-{args.fold}")
-    )
-    test = None if args.fold is None else np.asarray(labels["fold"]) == args.fold
-    result = train(
-        (stamps, labels),
-        out=run,
-        name="galmorph-default-heads",
-        scheme=SCHEME,
-        preprocessor=Preprocessor(**config["preprocessing"]),
-        augmentation=Augmentation(**config["augmentation"]),
-        votes="votes",
-        groups="galaxy",
-        test_rows=test,
-        seed=config["seed"],
-        resume=run.exists(),
-        progress=say,
-        **config["model"],
-        **{"patience": config["training"]["epochs"], **config["training"]},
-    )
-    finish = partial(
-        calibrate,
-        result.bundle,
-        held_out(config, args.out, args.workers),
-        levels=True,
-        known=stamps[np.asarray(labels["is_galaxy"]) == 1],
-        outliers=stamps[np.asarray(labels["is_galaxy"]) == 0],
-        scheme=CANDELS,
-        name=config["name"],
-        overwrite=True,
-    )
-    made = finish(out=run / "without-card.zip")
-    if args.fold is not None:
-        score(made, result.bundle, args, run)
-        card = model_card(card_values(config, labels, result, args), "default", run)
-        made = finish(out=run / f"{config['name']}.zip", card=card)
-    say(f"made {made}")
+    # of what is made there is as much as one likes
+    made = np.isin(np.asarray(labels["set"]), [*config["simulated"], "outliers"])
+    first = args.out / "first"
+    if not (first / "bundle").exists():
+        stage("first", config, first, stamps[made], labels[made])
+    levels = held_out(config, args.out, args.workers)
+    for name in args.only or _NETWORKS:
+        if not (args.out / name / "model").exists():
+            made = make(
+                config, name, first / "bundle", stamps, labels, levels, args.out
+            )
+            say(f"made {made}")
+    if args.only:
+        return
+    score(args)
+    card = model_card(card_values(config, labels, args), "default", args.out)
+    model = args.out / "all" / "model"
+    (model / "card.md").write_text(card, encoding="utf-8")
+    path = args.out / f"{config['name']}.zip"
+    say(f"made {copy_bundle(load_bundle(model), path, overwrite=True)}")
 
 
-def score(made, heads, args, run):
-    """Score the model, and the heads that it leaves out, on the development sets."""
-    command = [sys.executable, BENCHMARK, "--fold", str(args.fold)]
-    command += ["--out", args.out / "development"]
-    command += ["--model", f"default={made}", f"heads={heads}"]
+def score(args):
+    """Score the models, and the heads that they leave out, on the development sets."""
+    command = [sys.executable, BENCHMARK, "--out", args.out / "development", "--model"]
+    for label, name in (("default", "model"), ("heads", "bundle")):
+        bundles = [str(args.out / network / name) for network in _NETWORKS]
+        command.append(f"{label}={','.join(bundles)}")
     if (args.out / "development" / "baseline" / "predictions").exists():
         command.append("--baseline")
     environment = {**os.environ, "GALMORPH_TEST_DATA": str(args.data.resolve())}
     subprocess.run(command, check=True, env=environment, stdout=subprocess.DEVNULL)
     for name in ("figures.ecsv", "alarms.ecsv", "report.md"):
-        shutil.copy(args.out / "development" / name, run)
+        shutil.copy(args.out / "development" / name, args.out)
     if "--baseline" in command:
         compared = args.out / "development" / "with-baseline" / "figures.ecsv"
-        shutil.copy(compared, run / "with-baseline.ecsv")
+        shutil.copy(compared, args.out / "with-baseline.ecsv")
 
 
-def card_values(config, labels, result, args):
+def card_values(config, labels, args):
     """What the template of the card asks for."""
     sets, n = np.unique(np.asarray(labels["set"]), return_counts=True)
     counts = dict(zip(sets.tolist(), n.tolist(), strict=True))
+    metrics = json.loads((args.out / "first" / "metrics.json").read_text())
     return {
         "name": config["name"],
-        "parameters": f"{result.metrics['parameters']:,}",
+        "parameters": f"{metrics['parameters']:,}",
         "n_candels": f"{counts['candels']:,}",
         "n_simulated": f"{sum(counts[name] for name in config['simulated']):,}",
         "n_sdss": f"{counts['sdss'] // config['sdss']['copies']:,}",
@@ -234,9 +319,10 @@ def card_values(config, labels, result, args):
         "copies": config["redshifted"]["copies"],
         "shown": config["gz_ceers"]["copies"],
         "n_baseline": _lines(args.out / "development" / "baseline" / "parameters"),
-        "epochs": config["training"]["epochs"],
+        "first_epochs": config["training"]["first"]["epochs"],
+        "then_epochs": config["training"]["then"]["epochs"],
+        "then_share": f"{config['training']['then']['simulated']:.0%}",
         "seed": config["seed"],
-        "fold": args.fold,
         "looks": config["looks"],
     }
 

@@ -9,7 +9,10 @@ drawn by rules other than those of the images that the alarms are judged on.
 import math
 
 import numpy as np
-from scipy import fft, ndimage
+from scipy import fft, ndimage, special
+
+from galmorph.simulation import simulate_galaxies
+from galmorph.simulation.domains import draw_camera
 
 __all__ = ["outlier"]
 
@@ -89,14 +92,59 @@ def _detector(random):
 
 
 def _spike(random):
-    """A bright line through the image, without the star that it is of."""
-    y, x = np.mgrid[:_SIDE, :_SIDE] - (_SIDE - 1) / 2
-    angle = random.uniform(0, math.pi)
-    across = x * math.sin(angle) - y * math.cos(angle) + random.uniform(-4, 4)
-    along = x * math.cos(angle) + y * math.sin(angle)
-    line = np.exp(-0.5 * (across / random.uniform(0.6, 4)) ** 2)
-    line = line * np.exp(-(along + _SIDE) / random.uniform(40, 1000))
-    return math.exp(random.uniform(2, 6)) * line + random.normal(size=x.shape)
+    """On a spike of a bright star that is outside of the image, of any telescope."""
+    camera = None
+    # where it is undersampled, the drawn star rings
+    while (
+        camera is None
+        or camera.optics.pupil == "round"
+        or camera.psf_fwhm < 3 * camera.pixel_scale
+    ):
+        camera = draw_camera(random)
+    n, side = 512, np.arange(512) - 256
+    star = fft.irfft2(camera.psf_transform(n, camera.pixel_scale), (n, n))
+    star = fft.fftshift(star)
+    radius = np.hypot(side, side[:, None])
+    distance = random.uniform(0.6, 1.4) * _SIDE
+    ring = np.abs(radius - distance) < 1
+    # one of the bright places of the ring
+    limit = np.quantile(star[ring], 0.98)
+    y, x = random.permutation(np.argwhere(ring & (star >= limit)))[0]
+    y, x = (int(v) + random.integers(-3, 4) - _SIDE // 2 for v in (y, x))
+    image = star[y : y + _SIDE, x : x + _SIDE]
+    image = math.exp(random.uniform(2, 6)) * image / limit
+    return image + camera.noise(image.shape, 1.0, random)
+
+
+def _inside(random):
+    """Inside of a galaxy, with neither its edge nor the sky."""
+    radius = 0
+    while radius < 12:
+        made = simulate_galaxies(
+            1,
+            seed=int(random.integers(2**31)),
+            instrument="nearby",
+            kinds={"spheroid": 0.3, "disk": 0.6, "irregular": 0.1},
+        )
+        row = made.table[0]
+        radius = (row["half_light_radius"] / row["pixel_scale"]).value
+    image = np.asarray(made.cutouts[0].data)
+    side = max(int(random.uniform(0.5, 1.0) * radius), 10)
+    x, y = (len(image) // 2 + random.integers(-side, side + 1, 2) // 4) - side // 2
+    return image[y : y + side, x : x + side]
+
+
+def _dot(random):
+    """Light that is within a pixel or two, which no telescope gives."""
+    edges = np.arange(_SIDE + 1) - _SIDE / 2
+    image = np.zeros((_SIDE, _SIDE))
+    for _ in range(random.integers(1, 4)):
+        width = random.uniform(0.1, 0.4)
+        x, y = random.normal(0, 0.7, 2)
+        along, across = (np.diff(special.ndtr((edges - v) / width)) for v in (x, y))
+        image += random.random() * along * across[:, None]
+    strength = math.exp(random.uniform(2, 7))
+    return strength * image / image.max() + random.normal(size=image.shape)
 
 
 def _stars(random):
@@ -111,7 +159,17 @@ def _stars(random):
     )
 
 
-_KINDS = (_noise, _texture, _leaves, _strokes, _detector, _spike, _stars)
+_KINDS = (
+    _noise,
+    _texture,
+    _leaves,
+    _strokes,
+    _detector,
+    _spike,
+    _inside,
+    _dot,
+    _stars,
+)
 
 
 def outlier(random):
@@ -125,7 +183,8 @@ def outlier(random):
     Returns
     -------
     image : `~numpy.ndarray`
-        Of 96 by 96 pixels; half of them as pictures of 8 bits.
+        Of 96 by 96 pixels, or what is inside of a galaxy; half of them as pictures
+        of 8 bits.
     """
     image = _KINDS[random.integers(len(_KINDS))](random)
     if random.random() < 0.5:

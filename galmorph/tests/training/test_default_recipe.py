@@ -14,6 +14,7 @@ from astropy.table import Table
 
 from galmorph import MorphologyClassifier
 from galmorph.core import CANDELS
+from galmorph.models import load_bundle
 from galmorph.simulation import simulate_galaxies
 
 RECIPE = Path(__file__).parents[3] / "recipes" / "default"
@@ -134,14 +135,14 @@ def test_one_command_makes_the_model_and_goes_on(tmp_path):
     (tmp_path / "small.toml").write_text("\n".join(small))
     command = [sys.executable, RECIPE / "make.py", "--data", data]
     command += ["--out", tmp_path / "out", "--config", tmp_path / "small.toml"]
-    command += ["--workers", "2"]
+    command += ["--workers", "2", "--only", "fold-0"]
     first = subprocess.run(command, check=True, capture_output=True, text=True)
-    assert "epoch 1/1" in first.stdout
-    made = tmp_path / "out" / "all" / "without-card.zip"
-    content = made.read_bytes()
+    assert first.stdout.count("epoch 1/1") == 2  # simulated ones first, then all
+    made = tmp_path / "out" / "fold-0" / "model"
+    sha256 = load_bundle(made).sha256
     again = subprocess.run(command, check=True, capture_output=True, text=True)
     assert "epoch 1/1" not in again.stdout
-    assert made.read_bytes() == content
+    assert load_bundle(made).sha256 == sha256
     table = MorphologyClassifier.from_file(made).classify(
         [image.astype(float) for image in pictures(2, 64, 3)]
     )
