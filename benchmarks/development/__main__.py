@@ -6,15 +6,14 @@ The real images are looked for in the folder that GALMORPH_TEST_DATA names (sets
 lack are an error); the made ones are drawn once and kept in --out, as are stamps and
 predictions, so that a second model with the same preprocessing takes a minute::
 
-    python benchmarks/development --model galmorph-p4m6 --out runs/development
-    python benchmarks/development --model mine=run0,run1,run2,run3,run4 --out ...
+    python benchmarks/development --model galmorph-p4m7 --out runs/development
+    python benchmarks/development --model new=fold-0,all --folds 0 --out ...
     python benchmarks/development --model new=runs/new/bundle --baseline --out ...
 
-A model is the path of a bundle or the name of one that is registered. `--fold k`:
-the models were not trained on fold k of SDSS and GZ CEERS, and are scored on it alone.
-Five bundles, of which number k was not trained on fold k, are scored as one model. Sets
-without folds are then scored by all five, and errors are by galaxy; or, if there is a
-sixth, trained on all folds, by that one alone.
+A model is the path of a bundle or the name of one that is registered. `--folds 0 1`: a
+model is two bundles, of which one was not trained on fold 0 of SDSS and GZ CEERS and
+the other not on fold 1, and is scored on these. Sets without folds are then scored by
+both, and errors are by galaxy; or, if there is one more bundle, by that alone.
 
 Writes `figures.ecsv`, `levels.ecsv`, `flags.ecsv`, `alarms.ecsv` and the same as
 `report.md`; with `--pictures` also the weak places of the models side by side, score
@@ -132,7 +131,9 @@ def main():
     parser.add_argument(
         "--model", nargs="+", required=True, metavar="[NAME=]BUNDLE[,BUNDLE...]"
     )
-    parser.add_argument("--fold", type=int, help="the fold that models were not shown")
+    parser.add_argument(
+        "--folds", nargs="+", type=int, default=[], help="that models were not shown"
+    )
     parser.add_argument("--baseline", action="store_true", help="see baseline.py")
     parser.add_argument("--pictures", action="store_true")
     parser.add_argument("--out", type=Path, required=True, help="folder to work in")
@@ -141,11 +142,10 @@ def main():
     for text in args.model:
         label, bundles = labelled(text, taken)
         taken.add(label)
-        if len(bundles) not in (1, 5, 6):
-            parser.error(
-                f"--model {label}: found {len(bundles)} bundles; give 1, 5 or 6"
-            )
-        models.append(Scored(label, bundles, args.out, args.fold))
+        least = max(len(args.folds), 1)
+        if len(bundles) not in (least, len(args.folds) + 1):
+            parser.error(f"--model {label}: found {len(bundles)} bundles; give {least}")
+        models.append(Scored(label, bundles, args.out, args.folds))
     print(report(models, args.out))
     if args.baseline:
         baseline = Baseline(args.out)

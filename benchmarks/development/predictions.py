@@ -17,7 +17,7 @@ from galmorph import MorphologyClassifier
 from galmorph.images.stamps import NOT_CLASSIFIED
 from galmorph.models import Predictor, fetch_model, load_bundle
 
-__all__ = ["Predicted", "Scored", "of_folds", "open_model", "stack"]
+__all__ = ["Predicted", "Scored", "open_model", "stack"]
 
 
 @dataclass
@@ -127,42 +127,44 @@ def stamps_of(bundle, name, out):
 
 class Scored:
     """
-    One model, or the models of five folds, and what they say of each set.
+    One model, or those of several folds, and what they say of each set.
 
     Parameters
     ----------
     label : str
         Heads the model's column.
     bundles : list of `~galmorph.models.ModelBundle`
-        One, or one for each of five folds: bundle k was not trained on fold k. A
-        sixth is for sets without folds.
+        One, or one for each of the folds, and maybe another for sets without folds.
     out : `~pathlib.Path`
         Where stamps and predictions are kept.
-    fold : int, optional
-        The fold that a single bundle was not trained on.
+    folds : sequence of int, optional
+        Folds that the bundles, one after the other, were not trained on.
     """
 
-    def __init__(self, label, bundles, out, fold=None):
-        self.label, self.bundles, self.out, self.fold = label, bundles, out, fold
+    def __init__(self, label, bundles, out, folds=()):
+        self.label, self.bundles, self.out, self.folds = label, bundles, out, folds
         self.outputs = list(bundles[0].scheme.outputs)
         self._predictors = {}
 
     def of(self, name):
         """
-        Predictions for a set, of its own fold where the models have folds.
+        Predictions for a set, of the folds that the models were not trained on.
 
-        A set without folds is scored by the sixth model, or by each of them.
+        A set without folds is scored by the model for those, or by each of them.
         """
         table = sets.load(name, self.out / "sets", only_table=True)
-        folded, numbers = "fold" in table.colnames, range(len(self.bundles))
-        parts = [
-            self._predicted(k, name, table)
-            for k in (numbers[:5] if folded else numbers[5:] or numbers)
-        ]
-        if folded and len(parts) > 1:
-            parts = of_folds(parts)
-        elif folded and self.fold is not None:
-            parts = [p.take(np.asarray(p.table["fold"]) == self.fold) for p in parts]
+        if self.folds and "fold" in table.colnames:
+            fold = np.asarray(table["fold"])
+            parts = [
+                self._predicted(number, name, table).take(fold == left_out)
+                for number, left_out in enumerate(self.folds)
+            ]
+        else:
+            numbers = range(len(self.bundles))
+            parts = [
+                self._predicted(number, name, table)
+                for number in numbers[len(self.folds) :] or numbers
+            ]
         return stack(parts) if len(parts) > 1 else parts[0]
 
     def _predicted(self, k, name, table):
@@ -204,10 +206,3 @@ class Scored:
     def stamps(self, name):
         """The stamps of a set, as the first of the models sees them."""
         return stamps_of(self.bundles[0], name, self.out)
-
-
-def of_folds(parts):
-    """Of the predictions of each model those for the fold that it has not seen."""
-    return [
-        part.take(np.asarray(part.table["fold"]) == k) for k, part in enumerate(parts)
-    ]

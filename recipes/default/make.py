@@ -9,10 +9,10 @@ Stopped at any time, the same command goes on; what is finished stays as it is, 
 after a change another folder is needed.
 
 Networks are trained in two stages: with simulated galaxies, once, and from there with
-the real ones too. The latter are in five folds: five networks leave out one each, on
-which they are judged, and the last one, which is the model, has seen all of them.
-``--only`` makes some of them, for two processes side by side: by the number of the
-fold that is left out, as ``fold-0``, or ``all``.
+the real ones too. The latter are in five folds: for each fold of the configuration a
+network leaves it out and is judged on it, and the last one, which is the model, has
+seen all of them. ``--only`` makes some of them, for two processes side by side: by the
+number of the fold that is left out, as ``fold-0``, or ``all``.
 """
 
 import argparse
@@ -45,8 +45,6 @@ from galmorph.training import Augmentation, calibrate, train
 
 HERE = Path(__file__).resolve().parent
 BENCHMARK = HERE.parents[1] / "benchmarks" / "development"
-# those that leave out a fold of the real galaxies, and that which does not
-_NETWORKS = (*(f"fold-{fold}" for fold in range(5)), "all")
 
 
 def say(line):
@@ -180,8 +178,7 @@ def stage(which, config, out, stamps, labels, **options):
     result : `~galmorph.training.TrainingResult`
     """
     training = config["training"] | config["training"][which]
-    for key in ("first", "then", "simulated"):  # which are no settings of `train`
-        training.pop(key, None)
+    training = {k: v for k, v in training.items() if not isinstance(v, dict)}
     say(f"{out.name}: {len(stamps)} stamps, {training['epochs']} epochs")
     return train(
         (stamps, labels),
@@ -223,10 +220,6 @@ def make(config, name, first, stamps, labels, levels, out):
     -------
     model : `~pathlib.Path`
     """
-    random = np.random.default_rng(config["seed"])
-    kept = random.random(len(labels)) < config["training"]["then"]["simulated"]
-    kept |= ~np.isin(np.asarray(labels["set"]), list(config["simulated"]))
-    stamps, labels = stamps[kept], labels[kept]
     test = np.array([f"fold-{fold}" == name for fold in labels["fold"]])
     result = stage(
         "then",
@@ -259,7 +252,7 @@ def main():
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--config", type=Path, default=HERE / "config.toml")
-    parser.add_argument("--only", nargs="+", choices=_NETWORKS, help="some networks")
+    parser.add_argument("--only", nargs="+", metavar="NETWORK", help="some networks")
     parser.add_argument("--workers", type=int, default=os.cpu_count())
     args = parser.parse_args()
     config = tomllib.loads(args.config.read_text())
@@ -270,7 +263,8 @@ def main():
     if not (first / "bundle").exists():
         stage("first", config, first, stamps[made], labels[made])
     levels = held_out(config, args.out, args.workers)
-    for name in args.only or _NETWORKS:
+    networks = [*(f"fold-{fold}" for fold in config["folds"]), "all"]
+    for name in args.only or networks:
         if not (args.out / name / "model").exists():
             made = make(
                 config, name, first / "bundle", stamps, labels, levels, args.out
@@ -278,7 +272,7 @@ def main():
             say(f"made {made}")
     if args.only:
         return
-    score(args)
+    score(networks, config, args)
     card = model_card(card_values(config, labels, args), "default", args.out)
     model = args.out / "all" / "model"
     (model / "card.md").write_text(card, encoding="utf-8")
@@ -286,12 +280,13 @@ def main():
     say(f"made {copy_bundle(load_bundle(model), path, overwrite=True)}")
 
 
-def score(args):
+def score(networks, config, args):
     """Score the models, and the heads that they leave out, on the development sets."""
     command = [sys.executable, BENCHMARK, "--out", args.out / "development", "--model"]
     for label, name in (("default", "model"), ("heads", "bundle")):
-        bundles = [str(args.out / network / name) for network in _NETWORKS]
+        bundles = [str(args.out / network / name) for network in networks]
         command.append(f"{label}={','.join(bundles)}")
+    command += ["--folds", *map(str, config["folds"])]
     if (args.out / "development" / "baseline" / "predictions").exists():
         command.append("--baseline")
     environment = {**os.environ, "GALMORPH_TEST_DATA": str(args.data.resolve())}
@@ -321,7 +316,7 @@ def card_values(config, labels, args):
         "n_baseline": _lines(args.out / "development" / "baseline" / "parameters"),
         "first_epochs": config["training"]["first"]["epochs"],
         "then_epochs": config["training"]["then"]["epochs"],
-        "then_share": f"{config['training']['then']['simulated']:.0%}",
+        "folds": " and ".join(map(str, config["folds"])),
         "seed": config["seed"],
         "looks": config["looks"],
     }
