@@ -178,7 +178,8 @@ def stage(which, config, out, stamps, labels, **options):
     result : `~galmorph.training.TrainingResult`
     """
     training = config["training"] | config["training"][which]
-    training = {k: v for k, v in training.items() if not isinstance(v, dict)}
+    for key in ("first", "then", "simulated"):  # which are no settings of `train`
+        training.pop(key, None)
     say(f"{out.name}: {len(stamps)} stamps, {training['epochs']} epochs")
     return train(
         (stamps, labels),
@@ -220,6 +221,10 @@ def make(config, name, first, stamps, labels, levels, out):
     -------
     model : `~pathlib.Path`
     """
+    random = np.random.default_rng(config["seed"])
+    kept = random.random(len(labels)) < config["training"]["then"]["simulated"]
+    kept |= ~np.isin(np.asarray(labels["set"]), list(config["simulated"]))
+    stamps, labels = stamps[kept], labels[kept]
     test = np.array([f"fold-{fold}" == name for fold in labels["fold"]])
     result = stage(
         "then",
@@ -316,6 +321,7 @@ def card_values(config, labels, args):
         "n_baseline": _lines(args.out / "development" / "baseline" / "parameters"),
         "first_epochs": config["training"]["first"]["epochs"],
         "then_epochs": config["training"]["then"]["epochs"],
+        "then_share": f"{config['training']['then']['simulated']:.0%}",
         "folds": " and ".join(map(str, config["folds"])),
         "seed": config["seed"],
         "looks": config["looks"],
