@@ -142,9 +142,12 @@ def main():
     for text in args.model:
         label, bundles = labelled(text, taken)
         taken.add(label)
-        least = max(len(args.folds), 1)
-        if len(bundles) not in (least, len(args.folds) + 1):
-            parser.error(f"--model {label}: found {len(bundles)} bundles; give {least}")
+        n_folds = len(args.folds)
+        if len(bundles) not in (n_folds or 1, n_folds + 1):
+            parser.error(
+                f"--model {label}: found {len(bundles)}; give a bundle for each fold,"
+                " and maybe one more"
+            )
         models.append(Scored(label, bundles, args.out, args.folds))
     print(report(models, args.out))
     if args.baseline:

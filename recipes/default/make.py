@@ -216,10 +216,6 @@ def make(config, name, first, stamps, labels, levels, out):
     out : `~pathlib.Path`
         Where the folder of the run is, in which ``bundle`` has the outputs of all
         sets, and ``model`` those of CANDELS.
-
-    Returns
-    -------
-    model : `~pathlib.Path`
     """
     random = np.random.default_rng(config["seed"])
     kept = random.random(len(labels)) < config["training"]["then"]["simulated"]
@@ -236,7 +232,7 @@ def make(config, name, first, stamps, labels, levels, out):
         start_from=first,
     )
     galaxy = np.asarray(labels["is_galaxy"]) == 1
-    return calibrate(
+    calibrate(
         result.bundle,
         levels,
         out=out / name / "model",
@@ -261,20 +257,20 @@ def main():
     parser.add_argument("--workers", type=int, default=os.cpu_count())
     args = parser.parse_args()
     config = tomllib.loads(args.config.read_text())
+    networks = [*(f"fold-{fold}" for fold in config["folds"]), "all"]
+    unknown = sorted(set(args.only or []) - set(networks))
+    if unknown:
+        parser.error(f"--only: found {unknown}; there are {', '.join(networks)}")
     stamps, labels = collect(config, args.data, args.out, args.workers)
-    # of what is made there is as much as one likes
-    made = np.isin(np.asarray(labels["set"]), [*config["simulated"], "outliers"])
     first = args.out / "first"
     if not (first / "bundle").exists():
+        made = np.isin(np.asarray(labels["set"]), [*config["simulated"], "outliers"])
         stage("first", config, first, stamps[made], labels[made])
     levels = held_out(config, args.out, args.workers)
-    networks = [*(f"fold-{fold}" for fold in config["folds"]), "all"]
     for name in args.only or networks:
         if not (args.out / name / "model").exists():
-            made = make(
-                config, name, first / "bundle", stamps, labels, levels, args.out
-            )
-            say(f"made {made}")
+            make(config, name, first / "bundle", stamps, labels, levels, args.out)
+            say(f"made {name}")
     if args.only:
         return
     score(networks, config, args)

@@ -92,7 +92,7 @@ def _detector(random):
 
 
 def _spike(random):
-    """On a spike of a bright star that is outside of the image, of any telescope."""
+    """On a spike of a star that is outside of the image or near its edge."""
     camera = None
     # where it is undersampled, the drawn star rings
     while (
