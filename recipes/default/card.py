@@ -37,6 +37,32 @@ _SHOWN = {
     "simulated F160W, pictures": ("pooled RMSE",),
 }
 
+# what each model is, and what its figures are of
+_TEXTS = {
+    "default": {
+        "what": "The default model: a network of $parameters weights",
+        "judged": (
+            "It has seen all of the real galaxies. The figures of SDSS and GZ CEERS"
+            " below are those of networks made in the same way, each of which had not"
+            " seen the fifth of the galaxies on which it is judged (folds $folds of"
+            " five); all other figures are its own."
+        ),
+    },
+    "ensemble": {
+        "what": (
+            "The mean of $networks networks of $parameters weights: that of the default"
+            " model, and those that had not seen a fifth of the real galaxies each. It"
+            " takes $networks times as long as the default model"
+        ),
+        "judged": (
+            "Most of its networks have seen any of the real galaxies, so that the"
+            " figures of SDSS and GZ CEERS below are those of single ones, each on the"
+            " fifth of the galaxies that it had not seen (folds $folds of five); all"
+            " other figures are those of the ensemble."
+        ),
+    },
+}
+
 BASELINE = "statmorph and random forest"
 """How ``benchmarks/development`` heads the baseline's columns."""
 
@@ -50,7 +76,7 @@ def model_card(values, label, report):
     values : dict
         What its template asks for, but the tables.
     label : str
-        Name of the model in the report.
+        Name of the model in the report, ``"default"`` or ``"ensemble"``.
     report : path-like
         Folder that ``benchmarks/development`` has written.
 
@@ -74,8 +100,12 @@ def model_card(values, label, report):
         for row in alarms
         if row["model"] == label
     ]
+    texts = {
+        key: Template(text).substitute(values) for key, text in _TEXTS[label].items()
+    }
     return Template(_TEMPLATE.read_text(encoding="utf-8")).substitute(
         values,
+        **texts,
         figures=_table(["set", "figure", "aim", "value", "galaxies"], rows),
         baseline=_beside_baseline(label, Path(report) / "with-baseline.ecsv"),
         alarms=_table(["images", "n", "alarms"], told),

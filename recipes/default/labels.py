@@ -17,6 +17,7 @@ from galmorph.tables import read_table
 
 __all__ = [
     "SCHEME",
+    "SIMULATED_VOTES",
     "candels_labels",
     "gz_ceers_labels",
     "outlier_labels",
@@ -30,7 +31,7 @@ SCHEME = LabelScheme(
 )
 
 # virtual votes of simulated galaxies
-_SIMULATED = 10
+SIMULATED_VOTES = 10
 # votes for or against being a galaxy
 _IS_GALAXY = 3
 
@@ -65,7 +66,7 @@ def candels_labels(simulated):
     """
     table = _unknown(len(simulated))
     for output in CANDELS.outputs:
-        _set(table, output, simulated[output], _SIMULATED)
+        _set(table, output, simulated[output], SIMULATED_VOTES)
     return table
 
 

@@ -12,7 +12,8 @@ Networks are trained in two stages: with simulated galaxies, once, and from ther
 the real ones too. The latter are in five folds: for each fold of the configuration a
 network leaves it out and is judged on it, and the last one, which is the model, has
 seen all of them. ``--only`` makes some of them, for two processes side by side: by the
-number of the fold that is left out, as ``fold-0``, or ``all``.
+number of the fold that is left out, as ``fold-0``, or ``all``. All of them together are
+a second model, ``ensemble``.
 """
 
 import argparse
@@ -30,6 +31,7 @@ from astropy.table import vstack
 from card import model_card
 from labels import (
     SCHEME,
+    SIMULATED_VOTES,
     candels_labels,
     gz_ceers_labels,
     outlier_labels,
@@ -39,7 +41,7 @@ from stamps import outliers, peaks, pictures, redshifted, simulated
 
 from galmorph import Preprocessor
 from galmorph.core import CANDELS
-from galmorph.models import copy_bundle, load_bundle
+from galmorph.models import copy_bundle, load_bundle, save_bundle
 from galmorph.simulation.statistics import draw_few_votes
 from galmorph.training import Augmentation, calibrate, train
 
@@ -232,16 +234,83 @@ def make(config, name, first, stamps, labels, levels, out):
         start_from=first,
     )
     galaxy = np.asarray(labels["is_galaxy"]) == 1
-    calibrate(
+    finish(
         result.bundle,
+        config["name"],
+        (stamps[galaxy & ~test], stamps[~galaxy]),
         levels,
-        out=out / name / "model",
+        out / name / "model",
+    )
+
+
+def finish(bundle, name, learned, levels, out):
+    """
+    Solve for levels, errors and the domain of the outputs of CANDELS.
+
+    Parameters
+    ----------
+    bundle : path-like
+        Bundle with the outputs of all sets.
+    name : str
+        Of the model.
+    learned : tuple of `~numpy.ndarray`
+        Stamps that it learned from: of galaxies, and of what is none.
+    levels : tuple
+        What `held_out` gives.
+    out : `~pathlib.Path`
+        Folder of the model.
+    """
+    calibrate(
+        bundle,
+        levels,
+        out=out,
         levels=True,
-        known=stamps[galaxy & ~test],
-        outliers=stamps[~galaxy],
+        known=learned[0],
+        outliers=learned[1],
         scheme=CANDELS,
-        name=config["name"],
+        name=name,
         overwrite=True,
+    )
+
+
+def ensemble(config, networks, stamps, labels, levels, out):
+    """
+    Put the networks of all folds into one model.
+
+    Parameters
+    ----------
+    config : dict
+    networks : list of str
+        As of `make`.
+    stamps : `~numpy.ndarray`
+    labels : `~astropy.table.Table`
+    levels : tuple
+        What `held_out` gives.
+    out : `~pathlib.Path`
+        Where the folders of the networks are, and that of the ensemble will be.
+    """
+    bundles = [load_bundle(out / name / "bundle") for name in networks]
+    one = bundles[-1]
+    together = save_bundle(
+        out / "ensemble" / "bundle",
+        [model for bundle in bundles for model in bundle.models()],
+        name=one.name,
+        scheme=one.scheme,
+        preprocessor=one.preprocessing,
+        architecture=config["model"]["architecture"],
+        input_shape=one.input_shape,
+        options=one.config["architecture"]["options"],
+        training=one.config["training"],
+        weights_dtype="float32",
+        overwrite=True,
+    )
+    galaxy = np.asarray(labels["is_galaxy"]) == 1
+    finish(
+        together,
+        config["name"] + "-ensemble",
+        (stamps[galaxy], stamps[~galaxy]),
+        levels,
+        out / "ensemble" / "model",
     )
 
 
@@ -258,34 +327,47 @@ def main():
     args = parser.parse_args()
     config = tomllib.loads(args.config.read_text())
     networks = [*(f"fold-{fold}" for fold in config["folds"]), "all"]
-    unknown = sorted(set(args.only or []) - set(networks))
+    known = [*networks, "ensemble"]
+    unknown = sorted(set(args.only or []) - set(known))
     if unknown:
-        parser.error(f"--only: found {unknown}; there are {', '.join(networks)}")
+        parser.error(f"--only: found {unknown}; there are {', '.join(known)}")
     stamps, labels = collect(config, args.data, args.out, args.workers)
     first = args.out / "first"
     if not (first / "bundle").exists():
         made = np.isin(np.asarray(labels["set"]), [*config["simulated"], "outliers"])
         stage("first", config, first, stamps[made], labels[made])
     levels = held_out(config, args.out, args.workers)
-    for name in args.only or networks:
-        if not (args.out / name / "model").exists():
+    for name in args.only or known:
+        if (args.out / name / "model").exists():
+            continue
+        if name == "ensemble":
+            ensemble(config, networks, stamps, labels, levels, args.out)
+        else:
             make(config, name, first / "bundle", stamps, labels, levels, args.out)
-            say(f"made {name}")
+        say(f"made {name}")
     if args.only:
         return
     score(networks, config, args)
-    card = model_card(card_values(config, labels, args), "default", args.out)
-    model = args.out / "all" / "model"
-    (model / "card.md").write_text(card, encoding="utf-8")
-    path = args.out / f"{config['name']}.zip"
-    say(f"made {copy_bundle(load_bundle(model), path, overwrite=True)}")
+    values = card_values(config, labels, args)
+    for label, folder in (("default", "all"), ("ensemble", "ensemble")):
+        model = args.out / folder / "model"
+        name = load_bundle(model).name
+        card = model_card({"name": name, **values}, label, args.out)
+        (model / "card.md").write_text(card, encoding="utf-8")
+        path = args.out / f"{name}.zip"
+        say(f"made {copy_bundle(load_bundle(model), path, overwrite=True)}")
 
 
 def score(networks, config, args):
     """Score the models, and the heads that they leave out, on the development sets."""
     command = [sys.executable, BENCHMARK, "--out", args.out / "development", "--model"]
-    for label, name in (("default", "model"), ("heads", "bundle")):
-        bundles = [str(args.out / network / name) for network in networks]
+    for label, last, name in (
+        ("default", "all", "model"),
+        ("ensemble", "ensemble", "model"),
+        ("heads", "all", "bundle"),
+    ):
+        judged = [*networks[:-1], last]
+        bundles = [str(args.out / network / name) for network in judged]
         command.append(f"{label}={','.join(bundles)}")
     command += ["--folds", *map(str, config["folds"])]
     if (args.out / "development" / "baseline" / "predictions").exists():
@@ -304,8 +386,20 @@ def card_values(config, labels, args):
     sets, n = np.unique(np.asarray(labels["set"]), return_counts=True)
     counts = dict(zip(sets.tolist(), n.tolist(), strict=True))
     metrics = json.loads((args.out / "first" / "metrics.json").read_text())
+    stated = {
+        f"{name}_{fraction}": value
+        for name, fractions in config["sdss"]["fractions"].items()
+        for fraction, value in fractions.items()
+    }
+    for fraction, relation in config["gz_ceers"]["fractions"].items():
+        stated[f"correlation_{fraction}"] = relation["correlation"]
     return {
-        "name": config["name"],
+        **stated,
+        "sdss_votes": config["sdss"]["votes"],
+        "far_votes": config["redshifted"]["votes"],
+        "ceers_votes": config["gz_ceers"]["votes"],
+        "simulated_votes": SIMULATED_VOTES,
+        "networks": len(config["folds"]) + 1,
         "parameters": f"{metrics['parameters']:,}",
         "n_candels": f"{counts['candels']:,}",
         "n_simulated": f"{sum(counts[name] for name in config['simulated']):,}",
@@ -318,7 +412,7 @@ def card_values(config, labels, args):
         "first_epochs": config["training"]["first"]["epochs"],
         "then_epochs": config["training"]["then"]["epochs"],
         "then_share": f"{config['training']['then']['simulated']:.0%}",
-        "folds": " and ".join(map(str, config["folds"])),
+        "folds": ", ".join(map(str, config["folds"])),
         "seed": config["seed"],
         "looks": config["looks"],
     }

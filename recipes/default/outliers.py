@@ -91,21 +91,24 @@ def _detector(random):
     return image if random.random() < 0.5 else image.T
 
 
-def _spike(random):
-    """On a spike of a star that is outside of the image or near its edge."""
-    camera = None
-    # where it is undersampled, the drawn star rings
-    while (
-        camera is None
-        or camera.optics.pupil == "round"
-        or camera.psf_fwhm < 3 * camera.pixel_scale
-    ):
+def _sharp_camera(random):
+    """A camera with so many pixels that what it draws does not ring."""
+    camera = draw_camera(random)
+    while camera.psf_fwhm < 3 * camera.pixel_scale:
         camera = draw_camera(random)
+    return camera
+
+
+def _spike(random):
+    """On a spike of a star that is outside of the image."""
+    camera = _sharp_camera(random)
+    while camera.optics.pupil == "round":
+        camera = _sharp_camera(random)
     n, side = 512, np.arange(512) - 256
     star = fft.irfft2(camera.psf_transform(n, camera.pixel_scale), (n, n))
     star = fft.fftshift(star)
     radius = np.hypot(side, side[:, None])
-    distance = random.uniform(0.6, 1.4) * _SIDE
+    distance = random.uniform(0.73, 1.4) * _SIDE
     ring = np.abs(radius - distance) < 1
     # one of the bright places of the ring
     limit = np.quantile(star[ring], 0.98)
@@ -148,12 +151,17 @@ def _dot(random):
 
 
 def _stars(random):
-    """Many stars of one sharpness."""
+    """Many stars of one sharpness, half of the time as a camera draws them."""
     image = np.zeros((_SIDE, _SIDE))
     n = random.integers(15, 150)
     x, y = random.integers(0, _SIDE, (2, n))
     image[y, x] = (1 - random.random(n)) ** -random.uniform(0.3, 1.2)
-    image = ndimage.gaussian_filter(image, random.uniform(0.7, 2.5))
+    if random.random() < 0.5:
+        image = ndimage.gaussian_filter(image, random.uniform(0.7, 2.5))
+    else:
+        camera = _sharp_camera(random)
+        transform = camera.psf_transform(_SIDE, camera.pixel_scale)
+        image = fft.irfft2(fft.rfft2(image) * transform, image.shape)
     return image / image.max() * math.exp(random.uniform(3, 7)) + random.normal(
         size=image.shape
     )

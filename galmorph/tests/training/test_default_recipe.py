@@ -122,16 +122,20 @@ def test_peaks_count_in_the_noise_of_the_border(recipe):
     assert recipe.stamps.peaks(stamps) == pytest.approx(30, rel=0.1)
 
 
-def test_one_command_makes_the_model_and_goes_on(tmp_path):
+def test_one_command_makes_the_models_and_goes_on(tmp_path):
     data = write_data(tmp_path / "data", images=True)
     config = (RECIPE / "config.toml").read_text()
     small = []
+    changes = {
+        "n": "n = 100",
+        "epochs": "epochs = 1",
+        "copies": "copies = 1",
+        "folds": "folds = [0]",
+        "options": "options = { widths = [2, 4] }",
+    }
     for line in config.splitlines():
         key = line.partition(" ")[0]
-        line = {"n": "n = 100", "epochs": "epochs = 1", "copies": "copies = 1"}.get(
-            key, line
-        )
-        small.append(line)
+        small.append(changes.get(key, line))
     (tmp_path / "small.toml").write_text("\n".join(small))
     command = [sys.executable, RECIPE / "make.py", "--data", data]
     command += ["--out", tmp_path / "out", "--config", tmp_path / "small.toml"]
@@ -140,10 +144,14 @@ def test_one_command_makes_the_model_and_goes_on(tmp_path):
     assert first.stdout.count("epoch 1/1") == 2  # simulated ones first, then all
     made = tmp_path / "out" / "fold-0" / "model"
     sha256 = load_bundle(made).sha256
+    command += ["all", "ensemble"]
     again = subprocess.run(command, check=True, capture_output=True, text=True)
-    assert "epoch 1/1" not in again.stdout
+    assert again.stdout.count("epoch 1/1") == 1
     assert load_bundle(made).sha256 == sha256
-    table = MorphologyClassifier.from_file(made).classify(
-        [image.astype(float) for image in pictures(2, 64, 3)]
-    )
-    assert all(np.isfinite(table[f"{name}_err"]).all() for name in CANDELS.outputs)
+    images = [image.astype(float) for image in pictures(2, 64, 3)]
+    for name in ("fold-0", "ensemble"):
+        model = MorphologyClassifier.from_file(tmp_path / "out" / name / "model")
+        table = model.classify(images)
+        errors = [table[f"{output}_err"] for output in CANDELS.outputs]
+        assert np.isfinite(errors).all()
+    assert load_bundle(tmp_path / "out" / "ensemble" / "model").members == 2
