@@ -50,9 +50,9 @@ _TEXTS = {
     },
     "ensemble": {
         "what": (
-            "The mean of $networks networks of $parameters weights: that of the default"
-            " model, and those that had not seen a fifth of the real galaxies each. It"
-            " takes $networks times as long as the default model"
+            "The mean of $networks networks of $parameters weights each: that of the"
+            " default model, and those that had not seen a fifth of the real galaxies."
+            " They take $networks times as long as the one"
         ),
         "judged": (
             "Most of its networks have seen any of the real galaxies, so that the"

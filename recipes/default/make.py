@@ -411,7 +411,7 @@ def card_values(config, labels, args):
         "n_baseline": _lines(args.out / "development" / "baseline" / "parameters"),
         "first_epochs": config["training"]["first"]["epochs"],
         "then_epochs": config["training"]["then"]["epochs"],
-        "then_share": f"{config['training']['then']['simulated']:.0%}",
+        "then_share": f"{100 * config['training']['then']['simulated']:.0f} %",
         "folds": ", ".join(map(str, config["folds"])),
         "seed": config["seed"],
         "looks": config["looks"],
