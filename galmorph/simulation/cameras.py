@@ -117,7 +117,12 @@ INSTRUMENTS = {
     "wfc3_f160w": WFC3_F160W,
     "acs_f814w": _ACS_F814W,
     "acs_f814w_30mas": replace(
-        _ACS_F814W, name="ACS F814W 30 mas", pixel_scale=0.03, neighbour_weight=0.30
+        _ACS_F814W,
+        name="ACS F814W 30 mas",
+        pixel_scale=0.03,
+        neighbour_weight=0.30,
+        pixfrac=0.8,
+        exposure=500.0,
     ),
     "nircam_f150w": _NIRCAM_F150W,
     "nircam_f200w": replace(

@@ -36,6 +36,8 @@ _BOX = 0.68  # FWHM of a Gaussian as wide as a square pixel, over its side
 # brightness (of what has no magnitude) among the galaxies of `population`, and how
 # far those among what a camera sees go together with them
 _SIZE, _SURFACE, _ALIKE = (-0.56, 0.28), (-8.18, 0.64), 0.85
+_DRIZZLED = 0.7  # share of images from space with correlated noise
+_COARSEST = 0.68  # side of a detector's pixel over the FWHM, as that of WFC3/IR
 _SPIKES = 0.35  # of the telescope's diffraction over the seeing, as drawn
 
 
@@ -140,7 +142,8 @@ def draw_camera(random, domain="random"):
     instrument : `~galmorph.simulation.Instrument`
         In the domain ``"random"`` with pixels of 0.02 to 0.5 arcseconds, a point
         spread function 1.2 to 6 of them wide, of a telescope in space or on the
-        ground, and noise between white and that of finely drizzled images.
+        ground, and noise between white and that of finely drizzled images. Part of
+        those from space are drizzled from larger pixels.
 
     Examples
     --------
@@ -160,8 +163,13 @@ def draw_camera(random, domain="random"):
     low, high = drawn_from.sampling
     low, high = (max(low, 1.8), high) if ground else (low, 0.75 * high)
     fwhm = scale * _log_uniform(random, low, high)
-    boxes = [scale]
-    if fwhm > 2 * scale:
+    white = random.random() < drawn_from.white
+    boxes, step, pixfrac = [scale], 1.0, 0.0
+    if not (ground or white) and fwhm > 1.8 * scale and random.random() < _DRIZZLED:
+        step = random.uniform(1.0, min(_COARSEST * fwhm / scale, 2.2))
+        pixfrac = random.uniform(0.6, 1.0)
+        boxes = [step * scale, scale, pixfrac * step * scale]
+    elif fwhm > 2 * scale:
         boxes.append(scale * random.uniform(1.0, 2.0))
     rest = math.sqrt(fwhm**2 - sum((_BOX * box) ** 2 for box in boxes))
     optics = {"boxes": tuple(boxes), "angle": random.uniform(0, 360)}
@@ -179,7 +187,6 @@ def draw_camera(random, domain="random"):
         optics["halo"] = random.uniform(0, 0.15)
         optics["halo_radius"] = fwhm * random.uniform(1.5, 4.0)
     optics["shear"] = random.normal(scale=0.06)
-    white = random.random() < drawn_from.white
     weight = 0.0 if white else random.uniform(*drawn_from.correlation)
     return Instrument(
         name=f"{domain} {pupil}",
@@ -188,14 +195,15 @@ def draw_camera(random, domain="random"):
         diameter=0.0,
         obscuration=0.0,
         wavelengths=(),
-        detector_scale=scale,
+        detector_scale=step * scale,
         jitter=0.0,
-        sky=1.0,
+        sky=step**2,
         read_noise=0.0,
         readout=1.0,
         depths=(),
         neighbour_weight=weight,
         optics=Optics(**optics),
+        pixfrac=pixfrac,
     )
 
 

@@ -97,6 +97,14 @@ class Instrument:
         The PSF itself; see `with_psf`.
     optics : `~galmorph.simulation.optics.Optics`, optional
         What makes the PSF, in place of ``diameter``, ``jitter`` and the others.
+    pixfrac : float, optional
+        Where images are drizzled from dithered exposures, the side of the drops in
+        pixels of the detector; they widen the PSF too.
+    exposure : float, optional
+        Exposure time in seconds of one of these.
+    on_detector : bool, optional
+        Whether the PSF is that which falls on the detector's pixels, without what
+        drizzling adds; see `before_drizzling`.
 
     Examples
     --------
@@ -124,6 +132,9 @@ class Instrument:
     fwhm: float = 0.0
     psf_image: "PSFImage | None" = None
     optics: Optics | None = None
+    pixfrac: float = 0.0
+    exposure: float = 0.0
+    on_detector: bool = False
 
     def with_psf(self, *, fwhm=None, image=None, scale=None):
         """
@@ -159,7 +170,8 @@ class Instrument:
         if fwhm is not None:
             if not fwhm > 0:
                 raise ConfigurationError(f"fwhm: found {fwhm!r}; it must be positive")
-            return replace(self, fwhm=float(fwhm), psf_image=None, optics=None)
+            given = {"fwhm": float(fwhm), "psf_image": None}
+            return replace(self, **given, optics=None, pixfrac=0.0)
         image = np.array(image, dtype=np.float32)
         if image.ndim != 2 or not np.isfinite(image).all() or not image.sum() > 0:
             raise ConfigurationError(
@@ -167,7 +179,29 @@ class Instrument:
                 " dimensions, finite values and a positive sum"
             )
         scale = self.pixel_scale if scale is None else float(scale)
-        return replace(self, psf_image=PSFImage(image, scale), optics=None)
+        given = {"psf_image": PSFImage(image, scale)}
+        return replace(self, **given, optics=None, pixfrac=0.0)
+
+    def before_drizzling(self):
+        """
+        The same instrument with the PSF that its detector samples.
+
+        Returns
+        -------
+        instrument : `Instrument`
+            With the pixels of the images, but without the blurring by them and by
+            the drops.
+
+        Examples
+        --------
+        >>> from galmorph.simulation import WFC3_F160W
+        >>> WFC3_F160W.before_drizzling().psf_fwhm < WFC3_F160W.psf_fwhm
+        True
+        """
+        optics = self.optics
+        if optics is not None:
+            optics = replace(optics, boxes=optics.boxes[:1])
+        return replace(self, optics=optics, pixfrac=0.0, on_detector=True)
 
     @property
     def psf_fwhm(self):
@@ -343,11 +377,11 @@ def _optics(instrument):
             for wavelength in instrument.wavelengths
         ]
     )
-    parts = [
-        optics,
-        galsim.Pixel(instrument.detector_scale),
-        galsim.Pixel(instrument.pixel_scale),
-    ]
+    parts = [optics, galsim.Pixel(instrument.detector_scale)]
+    if not instrument.on_detector:
+        parts.append(galsim.Pixel(instrument.pixel_scale))
+    if instrument.pixfrac:
+        parts.append(galsim.Pixel(instrument.pixfrac * instrument.detector_scale))
     if instrument.jitter:
         parts.append(galsim.Gaussian(sigma=instrument.jitter))
     profile = galsim.Convolve(parts)
@@ -369,7 +403,8 @@ WFC3_F160W = Instrument(
     obscuration=0.33,
     wavelengths=(1430.0, 1530.0, 1650.0),
     detector_scale=0.128,
-    # with it the FWHM is 0.18 arcsec, as in CANDELS (Koekemoer et al. 2011)
+    # with it the core is that of the star beside the XDF, less the 2 % by which
+    # stars so bright are wider (Finner et al. 2023)
     jitter=0.035,
     # zodiacal light, glow of the telescope and dark current, and read noise of a
     # fitted ramp (WFC3 Instrument Handbook); with them the empty sky has 0.0047
@@ -389,5 +424,8 @@ WFC3_F160W = Instrument(
     neighbour_weight=0.33,
     # with it the wings are those of the star in the XDF, 0.3 to 2.4 arcsec away
     halo=0.12,
+    # as the headers of CANDELS mosaics say
+    pixfrac=0.8,
+    exposure=550.0,
 )
 """HST WFC3/IR F160W drizzled to 60 mas, as in CANDELS."""

@@ -19,7 +19,7 @@ from galmorph.core import ConfigurationError, ImageError
 from galmorph.images import as_nddata
 from galmorph.simulation.domains import DOMAINS, draw_camera, noise_for
 from galmorph.simulation.galaxies import check_instrument
-from galmorph.simulation.scenes import add_noise
+from galmorph.simulation.scenes import add_noise, resample
 
 __all__ = ["draw_redshifted", "redshifted", "unstretched"]
 
@@ -199,9 +199,12 @@ def _far(source, camera, half_light_radius, snr, magnitude, psf_fwhm, random):
         "half_light_radius": half_light_radius * camera.pixel_scale,
         "snr": min(snr, 0.5 * source.snr),
     }
-    drawn = _seen_by(source, camera, ratio, psf_fwhm)
+    detector = camera.before_drizzling() if camera.pixfrac else camera
+    drawn = _seen_by(source, detector, ratio, psf_fwhm)
     drawn *= 10 ** (-0.4 * (magnitude - camera.zero_point)) / source.total
     rms = noise_for(truth, camera)
+    if camera.pixfrac:
+        drawn = resample(drawn, camera, rms, random)
     made = add_noise(drawn, camera, rms, random)
     return as_nddata(
         NDData(made, unit=u.electron / u.s),

@@ -19,15 +19,17 @@ from galmorph.simulation.domains import (
 from galmorph.simulation.instruments import Instrument
 from galmorph.simulation.population import draw_galaxy, draw_neighbour
 from galmorph.simulation.rendering import add_object, object_side, render
+from galmorph.simulation.resampling import drizzle, smooth
 from galmorph.simulation.truths import seen_columns
 from galmorph.simulation.visibility import see
 from galmorph.simulation.votes import vote_fractions
 
-__all__ = ["Scene", "add_noise", "draw_depth", "make_scene"]
+__all__ = ["Scene", "add_noise", "draw_depth", "make_scene", "resample"]
 
 # galaxies brighter than H = 27 per square arcsecond, about those of the XDF, and
 # by how much fewer they are in the logarithm for each magnitude brighter
 _NEIGHBOURS, _SLOPE = 0.06, 0.26
+_FEW = 40  # exposures; of more one sees nothing in the image
 
 
 @dataclass
@@ -98,6 +100,35 @@ def add_noise(image, instrument, rms, random):
     return noisy
 
 
+def resample(image, instrument, rms, random):
+    """
+    What drizzling makes of the light on the detector.
+
+    Parameters
+    ----------
+    image : `~numpy.ndarray`
+        Without noise, with the PSF of `Instrument.before_drizzling`.
+    instrument : `~galmorph.simulation.Instrument`
+    rms : float
+        Standard deviation of empty pixels in the image, which tells how many
+        exposures there are, unless the instrument has none of a known time.
+    random : `numpy.random.Generator`
+
+    Returns
+    -------
+    image : `~numpy.ndarray`
+        A new array.
+    """
+    step = instrument.detector_scale / instrument.pixel_scale
+    if instrument.exposure:
+        exposures = round(instrument.exposure_time(rms) / instrument.exposure)
+    else:
+        exposures = random.integers(2, 9)
+    if exposures > _FEW:
+        return smooth(image, step, instrument.pixfrac)
+    return drizzle(image, step, instrument.pixfrac, max(exposures, 2), random)
+
+
 def make_scene(random, instrument, kinds=None):
     """
     Draw a galaxy, all around it, and the votes for it.
@@ -133,17 +164,24 @@ def make_scene(random, instrument, kinds=None):
     side = object_side(truth, instrument)
     x, y = (side - 1) / 2 + random.normal(scale=0.7, size=2)
 
-    own = render(truth, instrument, side, x, y, random)
+    drizzled = bool(instrument.pixfrac)
+    detector = instrument.before_drizzling() if drizzled else instrument
+    own = render(truth, detector, side, x, y, random)
     others = np.zeros_like(own)
     for neighbour, x2, y2 in around(random, truth, instrument, side, x, y):
-        add_object(others, neighbour, instrument, x2, y2, random)
+        add_object(others, neighbour, detector, x2, y2, random)
     strength = rms
     if domain:
         # what spoils a bright galaxy is as bright
         strength = max(rms, float(np.square(own).sum()) / max(float(own.sum()), 1e-12))
     elif truth["defect"] == "blend":
-        add_blend(others, truth, instrument, x, y, random)
-    image = add_noise(own + others, instrument, rms, random)
+        add_blend(others, truth, detector, x, y, random)
+    image = own + others
+    if drizzled:
+        step = instrument.detector_scale / instrument.pixel_scale
+        own, others = (smooth(x, step, instrument.pixfrac) for x in (own, others))
+        image = resample(image, instrument, rms, random)
+    image = add_noise(image, instrument, rms, random)
     if truth["defect"] and not (domain and truth["defect"] == "bright_star"):
         image = add_defect(image, truth["defect"], instrument, x, y, strength, random)
     visible = see(truth, instrument, rms, random, own, (x, y), others)

@@ -6,6 +6,7 @@ The noise of the simulated camera is that of real mosaics.
 import numpy as np
 import pytest
 from astropy.io import fits
+from photutils.aperture import CircularAperture
 from scipy.ndimage import binary_dilation
 
 from galmorph.core import ConfigurationError
@@ -105,7 +106,7 @@ def test_noise_of_empty_real_sky_correlates_like_the_simulated(real_data, name):
         assert rms == pytest.approx(WFC3_F160W.sky_rms(236e3), rel=0.1)
 
 
-def test_wings_of_the_psf_are_those_of_a_real_star(real_data):
+def test_psf_is_that_of_a_real_star(real_data):
     image = fits.getdata(real_data / "hst_deep_500" / "f160w_sci.fits.gz")
     star = image[335:426, 70:161].astype(float)
     x, y = centroid(star)
@@ -118,6 +119,12 @@ def test_wings_of_the_psf_are_those_of_a_real_star(real_data):
     for low, high in [(2, 4), (4, 6), (6, 10), (10, 18), (18, 30), (30, 40)]:
         ring = (radius >= low) & (radius < high)
         assert made[ring].mean() == pytest.approx(star[ring].mean(), rel=0.3), low
+    # its core too: the light within half and one and a half FWHM
+    for within in (1.6, 2.5, 4.8):
+        light = [CircularAperture((x, y), within).do_photometry(i)[0][0]
+                 / CircularAperture((x, y), 10).do_photometry(i)[0][0]
+                 for i in (made, star)]  # fmt: skip
+        assert light[0] == pytest.approx(light[1], rel=0.05), within
 
 
 @pytest.mark.parametrize("name", INSTRUMENTS)
@@ -133,7 +140,7 @@ def test_every_camera_makes_galaxies(name):
 @pytest.mark.parametrize(
     ("name", "fwhm"),
     [
-        ("wfc3_f160w", 0.18),
+        ("wfc3_f160w", 0.19),
         ("acs_f814w", 0.10),
         ("nircam_f200w", 0.07),
         ("euclid_vis", 0.16),
