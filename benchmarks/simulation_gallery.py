@@ -29,7 +29,7 @@ from galmorph.images import detect_sources
 from galmorph.simulation import WFC3_F160W, simulate_galaxies
 from galmorph.simulation.population import KINDS, draw_galaxy, draw_neighbour
 from galmorph.simulation.rendering import add_object
-from galmorph.simulation.scenes import add_noise
+from galmorph.simulation.scenes import add_noise, resample
 
 SIDE = 64
 ROWS, COLUMNS = 3, 5
@@ -100,11 +100,13 @@ def twin(shape, rms, position, random):
     kind = truth["kind"]
     truth.update(shape, half_light_radius=radius / np.sqrt(shape["axis_ratio"]))
     image = np.zeros((SIDE, SIDE))
-    add_object(image, truth, WFC3_F160W, *position, random)
+    detector = WFC3_F160W.before_drizzling()
+    add_object(image, truth, detector, *position, random)
     for _ in range(random.poisson(0.06 * (SIDE * 0.06) ** 2)):
         x, y = random.uniform(0, SIDE, 2)
         if np.hypot(x - position[0], y - position[1]) > 12:
-            add_object(image, draw_neighbour(random), WFC3_F160W, x, y, random)
+            add_object(image, draw_neighbour(random), detector, x, y, random)
+    image = resample(image, WFC3_F160W, rms, random)
     return add_noise(image, WFC3_F160W, rms, random), kind
 
 
