@@ -42,10 +42,11 @@ _TEXTS = {
     "default": {
         "what": "The default model: a network of $parameters weights",
         "judged": (
-            "It has seen all of the real galaxies. The figures of SDSS and GZ CEERS"
-            " below are those of networks made in the same way, each of which had not"
-            " seen the fifth of the galaxies on which it is judged (folds $folds of"
-            " five); all other figures are its own."
+            "It has seen all of the real galaxies but a twentieth, which its training"
+            " was watched with. The figures of SDSS and GZ CEERS below are those of"
+            " networks made in the same way, each of which had not seen the fifth of"
+            " the galaxies on which it is judged (folds $folds of five); all other"
+            " figures are its own."
         ),
     },
     "ensemble": {
