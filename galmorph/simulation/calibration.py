@@ -39,15 +39,23 @@ _CLEAR = (
     ((1, 0.1, 1.4, 0.15, 0, 0.005), (0.92, 0.12, 0.03, 0.12, 0.01)),
     ((1, -0.15, 1.4, 0.08, 0, 0.003), (0.88, 0.15, 0.03, 0.20, 0.01)),
     ((1, -0.4, 1.6, 0.03, 0, 0), (0.80, 0.13, 0.02, 0.40, 0.01)),
+    # flat ones (E4), large and small
+    ((1, 0.3, 1.4, 0.38, 0, 0.005), (0.90, 0.20, 0.03, 0.05, 0.01)),
+    ((1, -0.15, 1.4, 0.28, 0, 0.003), (0.88, 0.22, 0.03, 0.15, 0.01)),
     # disks with arms, without, from their edge, and from above
     ((0, 0.5, 1.4, 0.3, 0.03, 0.08), (0.06, 0.97, 0.15, 0.01, 0.01)),
     ((0, 0.5, 1.2, 0.3, 0, 0.02), (0.10, 0.95, 0.08, 0.01, 0.01)),
     ((0.2, 0.3, 1.2, 0.65, 0.01, 0.04), (0.15, 0.96, 0.08, 0.01, 0.01)),
     ((0, 0.45, 1.2, 0.05, 0, 0.01), (0.15, 0.92, 0.08, 0.01, 0.01)),
+    # disks with a bulge from above, with arms and without, and a smaller one
+    ((0.3, 0.5, 1.4, 0.05, 0.02, 0.06), (0.45, 0.90, 0.12, 0.01, 0.01)),
+    ((0.3, 0.4, 1.3, 0.06, 0, 0), (0.50, 0.80, 0.06, 0.02, 0.01)),
+    ((0, 0.15, 1.3, 0.05, 0, 0), (0.25, 0.80, 0.08, 0.03, 0.01)),
     # a merger
     ((0.2, 0.4, 1.3, 0.3, 0.15, 0.03), (np.nan, np.nan, 0.80, 0.02, 0.02)),
-    # one that the noise hides
+    # one that the noise hides, and one that an artifact spoils
     ((0.1, 0.5, -0.5, 0.15, 0, 0), (np.nan, np.nan, np.nan, np.nan, 0.70)),
+    ((0.1, 0.3, 0.9, 0.2, 0, 0.02, 0, 1), (np.nan, np.nan, np.nan, np.nan, 0.60)),
 )
 
 
@@ -78,8 +86,9 @@ def fit_calibration(visible, *, start=None):
     wanted = _flat(REAL_LEVELS, REAL_ALONE, REAL_TICKED, REAL_MAJORITIES, REAL_PRODUCTS)
     # rare events are to be as good as frequent ones
     scale = np.sqrt(wanted * (1 - wanted) + 1e-3)
-    seen, clear = (np.array(part, float) for part in zip(*_CLEAR, strict=True))
-    cases = visible_terms(np.pad(seen, ((0, 0), (0, 4))))
+    seen, clear = zip(*_CLEAR, strict=True)
+    clear = np.array(clear)
+    cases = visible_terms([case + (0,) * (10 - len(case)) for case in seen])
     known = np.isfinite(clear)
 
     def difference(parameters):

@@ -55,89 +55,90 @@ TERMS = (
 What can be seen, as `visible_terms` gives it.
 
 Bulge, which small galaxies seem to have more of; whether there is a disk to be seen
-around it; how little is resolved; how far it looks like a smooth round blob; flatness;
-asymmetry and structure above the noise; what the noise hides; an artifact, a blend or
-too little signal; a star; saturation; a round blob little wider than the PSF.
+around it; how little is resolved; how far it looks like a smooth round blob; flatness
+of what is no bulge; asymmetry and structure above the noise; what the noise hides; an
+artifact, a blend or too little signal; a star; saturation; a round blob little wider
+than the PSF.
 """
 
 CALIBRATION = Calibration(
     intercept=(
-        -3.256,
-        2.711,
-        -4.98,
-        -4.332,
-        -7.198,
+        -3.481,
+        6.935,
+        -4.195,
+        -4.777,
+        -5.14,
     ),
     weights=(
         (
-            4.125,
-            0.701,
-            1.331,
-            -1.756,
-            -1.0,
-            -3.399,
+            5.261,
+            1.695,
+            1.946,
+            0.155,
+            -2.339,
+            -3.058,
+            0.82,
+            2.617,
+            -6.681,
+            -0.961,
+            -1.29,
+            -3.139,
+        ),
+        (
+            -8.735,
+            -3.761,
+            6.424,
+            -5.575,
+            -1.078,
+            -2.483,
+            1.772,
+            9.4,
+            -4.795,
+            -18.144,
+            -1.474,
+            -1.254,
+        ),
+        (
+            1.127,
+            1.904,
+            3.798,
+            0.433,
+            -0.485,
+            3.233,
+            -0.11,
+            2.865,
+            -2.912,
+            -3.539,
+            -1.396,
+            -3.664,
+        ),
+        (
+            2.308,
+            0.578,
+            -0.819,
+            3.142,
+            -5.795,
+            -0.947,
+            -1.83,
+            -5.93,
+            -1.024,
+            4.531,
+            0.638,
+            -0.22,
+        ),
+        (
+            0.174,
+            0.421,
+            -0.839,
             1.767,
-            -1.876,
-            -5.421,
-            -0.771,
-            -1.082,
-            -0.083,
-        ),
-        (
-            -6.027,
-            -3.457,
-            0.39,
-            -0.379,
-            3.202,
-            -2.788,
-            4.845,
-            3.315,
-            -3.171,
-            -8.238,
-            -1.164,
-            1.162,
-        ),
-        (
-            1.975,
-            2.063,
-            1.64,
-            -0.27,
-            -0.869,
-            2.703,
-            1.146,
-            3.083,
-            -2.186,
-            -1.397,
-            -0.998,
-            -1.243,
-        ),
-        (
-            2.21,
-            -1.35,
-            0.75,
-            0.442,
-            -3.903,
-            -0.702,
-            -1.219,
-            -1.856,
-            -1.268,
-            2.32,
-            -0.203,
-            0.415,
-        ),
-        (
-            1.36,
-            -1.329,
-            -0.082,
-            1.169,
-            -2.129,
-            3.511,
-            -0.647,
-            2.597,
-            4.835,
-            0.152,
-            0.941,
-            0.706,
+            -6.637,
+            2.576,
+            0.16,
+            1.211,
+            3.763,
+            0.505,
+            0.897,
+            -1.291,
         ),
     ),
 )
@@ -151,6 +152,8 @@ _NO_DISK = (0.35, 0.62, 0.10)
 # tell an exponential profile from a steeper one, the size (as of `Visible`) up to which
 # they do, and the flatness
 _BLOB = (0.9, 0.05, 0.35)
+# bulge that people see, above which flatness is no sign of a disk
+_FLAT = 0.75
 # how far the boxes that a person ticks depend on the person, 0 to 1
 _LENIENCY = 0.5
 
@@ -184,13 +187,15 @@ def visible_terms(visible):
     most, widest, flattest = _BLOB
     blob = expit((widest - size) / 0.08) * expit((flattest - flatness) / 0.05)
     bulge = np.where(star > 0, 0.0, bulge + (1 - bulge) * most * blob)
+    profile = bulge ** (0.5 + 0.5 * told)
     terms = [
-        bulge ** (0.5 + 0.5 * told),
+        profile,
         expit((small + (large - small) * told - bulge) / spread) * resolved,
         1 - resolved,
         # what is faint or small looks like a smooth blob
         (1 - seen * resolved) * (1 - flatness) * (1 - star),
-        flatness,
+        # ellipticals may be flat, too
+        flatness * expit((_FLAT - profile) / 0.08),
         shape * np.tanh(asymmetry / 0.15),
         shape * np.tanh(structure / 0.1),
         1 - seen,

@@ -117,18 +117,41 @@ def test_solved_calibration_undoes_wrong_constants():
     assert np.allclose(mean(solved), real, atol=0.03)
 
 
-@pytest.mark.parametrize("radius", [0.10, 0.25, 0.5])
-def test_bright_elliptical_is_a_spheroid_and_no_disk(radius):
+# flat ones look as those from above do; an unresolved one may be a point source too
+@pytest.mark.parametrize("axis_ratio", [0.9, 0.6, 0.5])
+@pytest.mark.parametrize(("radius", "least"), [(0.10, 0.75), (0.25, 0.8), (0.5, 0.8)])
+def test_bright_elliptical_is_a_spheroid_and_no_disk(radius, least, axis_ratio):
     elliptical = {
         "kind": "spheroid",
         "magnitude": 20.5,
         "half_light_radius": radius,
         "bulge_to_total": 1.0,
         "sersic_n": 4.0,
-        "axis_ratio": 0.9,
+        "axis_ratio": axis_ratio,
     }
-    assert mean_fraction("f_spheroid", **elliptical) > 0.8
-    assert mean_fraction("f_disk", **elliptical) < 0.3
+    assert mean_fraction("f_spheroid", **elliptical) > least
+    assert mean_fraction("f_disk", **elliptical) < 0.35
+
+
+@pytest.mark.parametrize("bulge", [0.0, 0.3])
+@pytest.mark.parametrize("radius", [0.35, 0.6])
+def test_disk_from_above_is_a_disk(radius, bulge):
+    disk = {"half_light_radius": radius, "axis_ratio": 0.95, "bulge_to_total": bulge}
+    assert mean_fraction("f_disk", **disk) > 0.75
+
+
+@pytest.mark.parametrize("index", [1.0, 2.0, 4.0])
+@pytest.mark.parametrize("axis_ratio", [0.9, 0.7, 0.5])
+def test_smooth_galaxy_has_no_structure(index, axis_ratio):
+    random = np.random.default_rng(4)
+    truth = draw_galaxy(random, "spheroid")
+    truth.update(magnitude=20.0, axis_ratio=axis_ratio, sersic_n=index)
+    for radius in (0.14, 0.25, 0.5):
+        truth["half_light_radius"] = radius
+        truth["bulge_to_total"] = float(index > 1)
+        visible = see(truth, WFC3_F160W, RMS, random)
+        assert visible.structure < 0.03
+        assert visible.asymmetry < 0.01
 
 
 def test_disk_without_a_bulge_is_a_disk_and_no_spheroid():
