@@ -179,7 +179,8 @@ def make_scene(random, instrument, kinds=None):
     image = own + others
     if drizzled:
         step = instrument.detector_scale / instrument.pixel_scale
-        own, others = (smooth(x, step, instrument.pixfrac) for x in (own, others))
+        own = smooth(own, step, instrument.pixfrac)
+        others = smooth(others, step, instrument.pixfrac)
         image = resample(image, instrument, rms, random)
     image = add_noise(image, instrument, rms, random)
     if truth["defect"] and not (domain and truth["defect"] == "bright_star"):
