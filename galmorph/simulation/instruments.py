@@ -170,8 +170,9 @@ class Instrument:
         if fwhm is not None:
             if not fwhm > 0:
                 raise ConfigurationError(f"fwhm: found {fwhm!r}; it must be positive")
-            given = {"fwhm": float(fwhm), "psf_image": None}
-            return replace(self, **given, optics=None, pixfrac=0.0)
+            return replace(
+                self, fwhm=float(fwhm), psf_image=None, optics=None, pixfrac=0.0
+            )
         image = np.array(image, dtype=np.float32)
         if image.ndim != 2 or not np.isfinite(image).all() or not image.sum() > 0:
             raise ConfigurationError(
@@ -179,8 +180,8 @@ class Instrument:
                 " dimensions, finite values and a positive sum"
             )
         scale = self.pixel_scale if scale is None else float(scale)
-        given = {"psf_image": PSFImage(image, scale)}
-        return replace(self, **given, optics=None, pixfrac=0.0)
+        psf_image = PSFImage(image, scale)
+        return replace(self, psf_image=psf_image, optics=None, pixfrac=0.0)
 
     def before_drizzling(self):
         """
@@ -190,7 +191,7 @@ class Instrument:
         -------
         instrument : `Instrument`
             With the pixels of the images, but without the blurring by them and by
-            the drops.
+            the drops; the same one where images are not drizzled.
 
         Examples
         --------
@@ -198,10 +199,17 @@ class Instrument:
         >>> WFC3_F160W.before_drizzling().psf_fwhm < WFC3_F160W.psf_fwhm
         True
         """
+        if not self.pixfrac:
+            return self
         optics = self.optics
         if optics is not None:
             optics = replace(optics, boxes=optics.boxes[:1])
         return replace(self, optics=optics, pixfrac=0.0, on_detector=True)
+
+    @property
+    def detector_step(self):
+        """Side of the detector's pixels in those of the image."""
+        return self.detector_scale / self.pixel_scale
 
     @property
     def psf_fwhm(self):

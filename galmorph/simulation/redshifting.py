@@ -199,12 +199,10 @@ def _far(source, camera, half_light_radius, snr, magnitude, psf_fwhm, random):
         "half_light_radius": half_light_radius * camera.pixel_scale,
         "snr": min(snr, 0.5 * source.snr),
     }
-    detector = camera.before_drizzling() if camera.pixfrac else camera
-    drawn = _seen_by(source, detector, ratio, psf_fwhm)
+    drawn = _seen_by(source, camera.before_drizzling(), ratio, psf_fwhm)
     drawn *= 10 ** (-0.4 * (magnitude - camera.zero_point)) / source.total
     rms = noise_for(truth, camera)
-    if camera.pixfrac:
-        drawn = resample(drawn, camera, rms, random)
+    drawn = resample(drawn, camera, rms, random)
     made = add_noise(drawn, camera, rms, random)
     return as_nddata(
         NDData(made, unit=u.electron / u.s),

@@ -117,16 +117,18 @@ def resample(image, instrument, rms, random):
     Returns
     -------
     image : `~numpy.ndarray`
-        A new array.
+        A new array, or the given one where the instrument's are not drizzled.
     """
-    step = instrument.detector_scale / instrument.pixel_scale
+    if not instrument.pixfrac:
+        return image
+    how = instrument.detector_step, instrument.pixfrac
     if instrument.exposure:
         exposures = round(instrument.exposure_time(rms) / instrument.exposure)
     else:
         exposures = random.integers(2, 9)
     if exposures > _FEW:
-        return smooth(image, step, instrument.pixfrac)
-    return drizzle(image, step, instrument.pixfrac, max(exposures, 2), random)
+        return smooth(image, *how)
+    return drizzle(image, *how, max(exposures, 2), random)
 
 
 def make_scene(random, instrument, kinds=None):
@@ -164,8 +166,7 @@ def make_scene(random, instrument, kinds=None):
     side = object_side(truth, instrument)
     x, y = (side - 1) / 2 + random.normal(scale=0.7, size=2)
 
-    drizzled = bool(instrument.pixfrac)
-    detector = instrument.before_drizzling() if drizzled else instrument
+    detector = instrument.before_drizzling()
     own = render(truth, detector, side, x, y, random)
     others = np.zeros_like(own)
     for neighbour, x2, y2 in around(random, truth, instrument, side, x, y):
@@ -176,12 +177,11 @@ def make_scene(random, instrument, kinds=None):
         strength = max(rms, float(np.square(own).sum()) / max(float(own.sum()), 1e-12))
     elif truth["defect"] == "blend":
         add_blend(others, truth, detector, x, y, random)
-    image = own + others
-    if drizzled:
-        step = instrument.detector_scale / instrument.pixel_scale
-        own = smooth(own, step, instrument.pixfrac)
-        others = smooth(others, step, instrument.pixfrac)
-        image = resample(image, instrument, rms, random)
+    image = resample(own + others, instrument, rms, random)
+    if instrument.pixfrac:
+        # people see what many exposures would show
+        how = instrument.detector_step, instrument.pixfrac
+        own, others = smooth(own, *how), smooth(others, *how)
     image = add_noise(image, instrument, rms, random)
     if truth["defect"] and not (domain and truth["defect"] == "bright_star"):
         image = add_defect(image, truth["defect"], instrument, x, y, strength, random)

@@ -15,7 +15,7 @@ from galmorph.simulation.scenes import make_scene, resample
 
 galsim = pytest.importorskip("galsim")
 
-STEP = WFC3_F160W.detector_scale / WFC3_F160W.pixel_scale
+STEP = WFC3_F160W.detector_step
 PIXFRAC = WFC3_F160W.pixfrac
 FOURTH_DIFFERENCE = np.array([1.0, -4, 6, -4, 1])
 
@@ -81,31 +81,33 @@ def test_even_light_stays_even(step, pixfrac):
         assert made == pytest.approx(3.0, rel=1e-9)
 
 
+def scatter_about_smooth(galaxy, draw):
+    """Mean over images of their standard deviation about the smooth one."""
+    expected = smooth(galaxy, STEP, PIXFRAC)
+    return np.mean([(draw(galaxy) - expected).std() for _ in range(20)])
+
+
 def test_more_exposures_are_smoother():
     random = np.random.default_rng(3)
     galaxy = small_galaxy(random)
-    expected = smooth(galaxy, STEP, PIXFRAC)
     left = [
-        np.mean(
-            [(drizzle(galaxy, STEP, PIXFRAC, n, random) - expected).std()
-             for _ in range(20)]
+        scatter_about_smooth(
+            galaxy, lambda x, n=n: drizzle(x, STEP, PIXFRAC, n, random)
         )
         for n in (3, 12, 48)
-    ]  # fmt: skip
+    ]
     assert left[0] > 1.6 * left[1] > 1.6**2 * left[2]
 
 
 def test_exposures_follow_from_the_depth():
     random = np.random.default_rng(4)
     galaxy = small_galaxy(random)
-    expected = smooth(galaxy, STEP, PIXFRAC)
     rough = [
-        np.mean(
-            [(resample(galaxy, WFC3_F160W, WFC3_F160W.sky_rms(time), random)
-              - expected).std() for _ in range(20)]
+        scatter_about_smooth(
+            galaxy, lambda x, rms=rms: resample(x, WFC3_F160W, rms, random)
         )
-        for time in (1600.0, 5000.0, 1.2e5)
-    ]  # fmt: skip
+        for rms in map(WFC3_F160W.sky_rms, (1600.0, 5000.0, 1.2e5))
+    ]
     assert rough[0] > rough[1] > rough[2] == 0
 
 
