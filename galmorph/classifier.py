@@ -45,7 +45,7 @@ class MorphologyClassifier:
         Number of galaxies that are held and preprocessed at a time; by default
         ``conf.batch_size``. Results do not depend on it.
     views : int, optional
-        Number of flipped and rotated views that are averaged, 1 to 8; by
+        Number of `~galmorph.models.views` that are averaged, 1 to 8; by
         default what the model says.
     device : str or list of str, optional
         Device of the network, e.g. ``'cpu:0'``; by default the backend's choice.

@@ -29,6 +29,7 @@ _PUBLIC = {
     "copy_bundle": "bundle",
     "fetch_model": "registry",
     "get_entry": "registry",
+    "is_symmetric": "networks",
     "list_models": "registry",
     "load_bundle": "bundle",
     "save_bundle": "bundle",

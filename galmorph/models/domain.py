@@ -12,7 +12,7 @@ from scipy.special import expit
 from galmorph.core import BundleError
 from galmorph.models._weights import read_arrays, write_arrays
 
-__all__ = ["Domain", "features_of", "fit_domain", "with_features"]
+__all__ = ["Domain", "fit_domain", "with_features"]
 
 # more directions than these hold noise, and much memory where features are many
 _MOST_DIRECTIONS = 64
@@ -68,16 +68,16 @@ class Domain:
         Parameters
         ----------
         features : array_like
-            Shape (n, features).
+            Shape (..., features).
 
         Returns
         -------
         distances : `~numpy.ndarray`
-            Shape (n,), float32.
+            Shape (...), float32.
         """
         features = np.asarray(features)
         squares = np.square((features - self.mean) @ self.directions)
-        distances = np.sqrt(np.sum(squares, axis=1)).astype(np.float32)
+        distances = np.sqrt(np.sum(squares, axis=-1)).astype(np.float32)
         if self.outliers is None:
             return distances
         odds = features @ self.outliers[:-1] + self.outliers[-1]
@@ -140,7 +140,8 @@ def fit_domain(features, held_out, outliers=None):
     features : array_like
         Features of the galaxies that it learned from, shape (n, features).
     held_out : array_like
-        Those of others of the same kind, which set the scale.
+        Those of others of the same kind, which set the scale: of the mean distance
+        of their views, where the shape is (views, n, features).
     outliers : array_like, optional
         Those of images that are no galaxies.
 
@@ -161,9 +162,11 @@ def fit_domain(features, held_out, outliers=None):
     True
     """
     features = np.asarray(features, float)
-    held_out = np.asarray(held_out, float)
-    if min(len(features), len(held_out)) < 2:
+    views = np.asarray(held_out, float)
+    views = views if views.ndim == 3 else views[None]
+    if min(len(features), views.shape[1]) < 2:
         return None
+    held_out = views.reshape(-1, views.shape[2])
     mean = features.mean(axis=0)
     variances, vectors = np.linalg.eigh(
         np.cov(features.T, ddof=0).reshape(2 * mean.shape)
@@ -183,9 +186,16 @@ def fit_domain(features, held_out, outliers=None):
         outliers = _fit_outliers(features, np.asarray(outliers, float))
         odds = held_out @ outliers[:-1] + outliers[-1]
         outliers[-1] -= np.quantile(odds, 1 - beyond)
-        outliers = (outliers / _ROOT).astype(np.float32)
-    directions = (directions / limit).astype(np.float32)
-    return Domain(mean.astype(np.float32), directions, outliers)
+        outliers /= _ROOT
+    directions /= limit
+    # of both kinds together, and of the mean over the views
+    distances = Domain(mean, directions, outliers).distances(views).mean(axis=0)
+    limit = np.quantile(distances, 1 - _BEYOND)
+    directions /= limit
+    if outliers is not None:
+        outliers[-1] -= np.log(limit)
+        outliers = outliers.astype(np.float32)
+    return Domain(mean.astype(np.float32), directions.astype(np.float32), outliers)
 
 
 def _fit_outliers(features, outliers):
@@ -227,24 +237,3 @@ def with_features(model):
     from galmorph.models._keras import keras
 
     return keras.Model(model.input, [model.output, model.get_layer("output").input])
-
-
-def features_of(model, stamps, batch_size=256):
-    """
-    What the last layer of a network sees of stamps.
-
-    Parameters
-    ----------
-    model : `keras.Model`
-        Made by `~galmorph.models.build`.
-    stamps : `~numpy.ndarray`
-        Shape (n, height, width, bands), as the network sees them.
-    batch_size : int, optional
-        Stamps at a time.
-
-    Returns
-    -------
-    features : `~numpy.ndarray`
-        Shape (n, features).
-    """
-    return with_features(model).predict(stamps, batch_size=batch_size, verbose=0)[1]

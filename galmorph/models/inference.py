@@ -13,6 +13,7 @@ from galmorph.models._keras import keras
 from galmorph.models.domain import MOST_ODDS, with_features
 from galmorph.models.errors import ErrorModel
 from galmorph.models.layers import MOST_VIEWS, views
+from galmorph.models.networks import is_symmetric
 
 __all__ = ["BATCH", "Prediction", "Predictor"]
 
@@ -57,8 +58,8 @@ class Predictor:
     bundle : `~galmorph.models.ModelBundle`
         The model.
     views : int, optional
-        Number of flipped and rotated views that are averaged, 1 to 8; by
-        default what the bundle says.
+        Number of `~galmorph.models.views` that are averaged, 1 to 8, each as much
+        work as the first; by default what the bundle says.
     device : str or list of str, optional
         Device in Keras's notation, e.g. ``'cpu:0'`` or ``'gpu:0'``; by default
         the backend's choice. Several devices each have a copy of the network and
@@ -105,6 +106,7 @@ class Predictor:
                 f"views: stamps of {self._shape[0]} x {self._shape[1]} pixels cannot"
                 " be turned; give views=1"
             )
+        self._symmetric = is_symmetric(bundle.config["architecture"]["name"])
         self.rows = BATCH // self._views
         self._n_outputs = bundle.scheme.n_outputs
         self._errors = None
@@ -130,7 +132,7 @@ class Predictor:
             first = with_features(first)
 
         def function(stamps):
-            images = views(stamps, self._views)
+            images = views(stamps, self._views, symmetric=self._symmetric)
             images = ops.reshape(images, (-1, *self._shape))
             found = first(images, training=False)
             distances = ops.full((self.rows,), np.nan)

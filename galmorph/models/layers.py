@@ -5,6 +5,7 @@ Layers that Keras lacks, and the flipped and rotated views of an image.
 
 from galmorph.core import ConfigurationError, LabelScheme
 from galmorph.models._keras import keras
+from galmorph.models.symmetry import turned
 
 __all__ = ["MOST_VIEWS", "DecisionTree", "Maxout", "views"]
 
@@ -187,7 +188,7 @@ class DecisionTree(keras.layers.Layer):
         }
 
 
-def views(images, n=MOST_VIEWS):
+def views(images, n=MOST_VIEWS, *, symmetric=False):
     """
     Flipped and rotated views of square images.
 
@@ -198,6 +199,10 @@ def views(images, n=MOST_VIEWS):
     n : int, optional
         Number of views, 1 to 8: the first of the image itself, turned by 180,
         by 90 and by 270 degrees, and the same four mirrored.
+    symmetric : bool, optional
+        Whether those are all the same, as they are for `is_symmetric` networks. The
+        views are turned by multiples of 90 / n degrees then, by bilinear
+        interpolation; what lies beyond the edge is its mirror image.
 
     Returns
     -------
@@ -225,9 +230,12 @@ def views(images, n=MOST_VIEWS):
             "views: only square images can be turned; found"
             f" {images.shape[1]} x {images.shape[2]} pixels"
         )
+    if symmetric:
+        others = (turned(images, 90 * k / n) for k in range(1, n))
+        return keras.ops.stack([images, *others])
 
     # transposes and flips only: they are the same in every backend
-    def turned(image):
+    def quarters(image):
         swapped = keras.ops.transpose(image, (0, 2, 1, 3))
         yield image
         yield keras.ops.flip(keras.ops.flip(image, 1), 2)
@@ -236,7 +244,7 @@ def views(images, n=MOST_VIEWS):
 
     found = []
     for start in (images, keras.ops.flip(images, 2)):
-        for view in turned(start):
+        for view in quarters(start):
             if len(found) < n:
                 found.append(view)
     return keras.ops.stack(found)

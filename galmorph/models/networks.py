@@ -133,6 +133,7 @@ _ARCHITECTURES = {
     "hc15": _hc15,
     "p4m_resnet": _p4m_resnet,
 }
+_SYMMETRIC = ("p4m_resnet",)
 _PRECISIONS = ("float32", "mixed_bfloat16")
 # bias of the output layer where it is not 0
 _OUTPUT_BIAS = {"dieleman15": 0.1, "hc15": 0.1}
@@ -153,6 +154,28 @@ def architectures():
     ['dense_ann', 'dieleman15', 'hc15', 'p4m_resnet']
     """
     return sorted(_ARCHITECTURES)
+
+
+def is_symmetric(architecture):
+    """
+    Whether a network says the same of an image turned by 90 degrees or mirrored.
+
+    Parameters
+    ----------
+    architecture : str
+        One of `architectures`.
+
+    Returns
+    -------
+    symmetric : bool
+
+    Examples
+    --------
+    >>> from galmorph.models import is_symmetric
+    >>> is_symmetric("p4m_resnet"), is_symmetric("hc15")
+    (True, False)
+    """
+    return architecture in _SYMMETRIC
 
 
 def build(

@@ -16,6 +16,7 @@ __all__ = [
     "GroupPooling",
     "JoinedParts",
     "Parts",
+    "turned",
 ]
 
 _ORDER = 8  # four rotations, and the same four mirrored
@@ -311,19 +312,13 @@ class Parts(keras.layers.Layer):
                 f"inputs: expected squares of at least {self.crop} pixels; found"
                 f" the shape {tuple(input_shape)}"
             )
-        self._pixels, self._shares = _interpolation(side, self.size, self.crop)
+        self._pixels, self._shares = _parts(side, self.size, self.crop)
         self.built = True
 
     def call(self, inputs):
         """Parts of shape (16 * n, size, size, bands); the 16 of an image together."""
-        side, bands = inputs.shape[1], inputs.shape[3]
-        flat = keras.ops.reshape(inputs, (-1, side * side, bands))
-        parts = sum(
-            keras.ops.take(flat, pixels, axis=1)
-            * keras.ops.cast(shares[:, None], inputs.dtype)
-            for pixels, shares in zip(self._pixels, self._shares, strict=True)
-        )
-        return keras.ops.reshape(parts, (-1, self.size, self.size, bands))
+        parts = _sampled(inputs, self._pixels, self._shares)
+        return keras.ops.reshape(parts, (-1, self.size, self.size, inputs.shape[3]))
 
     def compute_output_shape(self, input_shape):
         """Shape of the parts."""
@@ -358,21 +353,78 @@ class JoinedParts(keras.layers.Layer):
         return (n, Parts.COUNT * input_shape[1])
 
 
+def turned(images, angle):
+    """
+    Square images turned about their middle, by bilinear interpolation.
+
+    Parameters
+    ----------
+    images : tensor
+        Images of shape (n, size, size, bands).
+    angle : float
+        Angle in degrees, in the direction of `numpy.rot90`.
+
+    Returns
+    -------
+    turned : tensor
+        Images of the same shape. What lies beyond the edge is its mirror image.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from galmorph.models.symmetry import turned
+    >>> images = np.arange(4.0, dtype=np.float32).reshape(1, 2, 2, 1)
+    >>> np.asarray(turned(images, 180))[0, :, :, 0].round(3).tolist()
+    [[3.0, 2.0], [1.0, 0.0]]
+    """
+    found = _sampled(images, *_turning(images.shape[1], float(angle)))
+    return keras.ops.reshape(found, (-1, *images.shape[1:]))
+
+
+def _sampled(images, pixels, shares):
+    """Sums of pixels with their shares, of shape (n, places, bands)."""
+    flat = keras.ops.reshape(images, (-1, images.shape[1] ** 2, images.shape[3]))
+    return sum(
+        keras.ops.take(flat, each, axis=1)
+        * keras.ops.cast(share[:, None], images.dtype)
+        for each, share in zip(pixels, shares, strict=True)
+    )
+
+
+@functools.lru_cache(maxsize=16)
+def _turning(side, angle):
+    """Pixels and shares that turn images of this side by an angle in degrees."""
+    return _interpolation(_rotated(side, np.deg2rad(angle)), side)
+
+
 @functools.lru_cache(maxsize=4)
-def _interpolation(side, size, crop):
-    """Pixels and shares of the bilinear interpolation: two arrays (4, all pixels)."""
-    grid = np.arange(crop) - (crop - 1) / 2
-    x, y = np.meshgrid(grid, grid)
-    places = []
-    for angle in (0, np.pi / 4):
-        cosine, sine = np.cos(angle), np.sin(angle)
-        for mirror in (1, -1):
-            turned = np.stack(
-                [cosine * mirror * x - sine * y, sine * mirror * x + cosine * y], -1
-            )
-            for quarter in range(4):
-                places.append(np.rot90(turned, quarter)[:size, :size])
-    places = np.stack(places).reshape(-1, 2) + (side - 1) / 2
+def _parts(side, size, crop):
+    """Pixels and shares of the sixteen parts."""
+    places = [
+        np.rot90(_rotated(crop, angle, mirror), quarter)[:size, :size]
+        for angle in (0, np.pi / 4)
+        for mirror in (1, -1)
+        for quarter in range(4)
+    ]
+    return _interpolation(np.stack(places), side)
+
+
+def _rotated(size, angle, mirror=1):
+    """Places (x, y) of a square grid about zero that is turned, maybe mirrored."""
+    grid = np.arange(size) - (size - 1) / 2
+    x, y = np.meshgrid(mirror * grid, grid)
+    cosine, sine = np.cos(angle), np.sin(angle)
+    return np.stack([cosine * x - sine * y, sine * x + cosine * y], -1)
+
+
+def _interpolation(places, side):
+    """
+    Bilinear interpolation at places (x, y) about the middle of images.
+
+    Two arrays of shape (4, all places): pixels, counted through the image, and
+    the share of each.
+    """
+    places = places.reshape(-1, 2) + (side - 1) / 2
     places = side - 1 - np.abs(side - 1 - np.abs(places))  # mirrored at the edge
     corner = np.clip(np.floor(places + 1e-9).astype(np.int32), 0, side - 2)
     share = np.clip(places - corner, 0, 1)

@@ -7,13 +7,12 @@ import numpy as np
 
 from galmorph.core import ConfigurationError
 from galmorph.images import Preprocessor
-from galmorph.training.augmentation import augment
 from galmorph.training.devices import several_devices
 from galmorph.training.trainer import fit, predict
 
 __all__ = ["Start", "built", "domain_of", "is_large", "predictions", "train_member"]
 
-# galaxies that the covariance of the features is estimated with
+# views of galaxies that the covariance of the features is estimated with
 _MOST_OF_DOMAIN = 20_000
 
 
@@ -139,19 +138,22 @@ def predictions(models, dataset, parts, members, views):
     return predicted, np.sqrt(np.maximum(variance, 0))
 
 
-def domain_of(model, known, held_out, outliers=None):
-    """The `~galmorph.models.Domain` of stamps."""
-    from galmorph.models.domain import features_of, fit_domain
+def domain_of(model, known, held_out, outliers=None, *, views=1):
+    """The `~galmorph.models.Domain` of stamps, for a number of views."""
+    from galmorph.models._keras import keras
+    from galmorph.models.domain import fit_domain
 
-    known = known[:: -(-len(known) // _MOST_OF_DOMAIN) or 1]
-    side = model.input_shape[1]
-    known, held_out, outliers = (
-        None
-        if stamps is None
-        else features_of(model, augment(stamps, side, None, None))
-        for stamps in (known, held_out, outliers)
-    )
-    return fit_domain(known, held_out, outliers)
+    # symmetric or not, by its name
+    seen = keras.Model(model.input, model.get_layer("output").input, name=model.name)
+
+    def features(stamps):
+        stamps = stamps[..., None] if stamps.ndim == 3 else stamps
+        step = -(-len(stamps) * views // _MOST_OF_DOMAIN) or 1
+        return predict(seen, stamps[::step], views=views)
+
+    if outliers is not None:
+        outliers = np.concatenate(features(outliers))
+    return fit_domain(np.concatenate(features(known)), features(held_out), outliers)
 
 
 def _round_to_half(model):

@@ -54,10 +54,11 @@ def calibrate(
         Whether to shift the logarithm of the odds of each output so that its mean
         over the galaxies is that of their labels, which leaves their order as it is.
     known : `~numpy.ndarray`, optional
-        Stamps that the model was trained with, which describe its domain; by
-        default every second one of ``data`` does.
+        Stamps that the model was trained with, of the same shape, which describe
+        its domain; by default every second one of ``data`` does.
     outliers : `~numpy.ndarray`, optional
-        Stamps of images that are no galaxies, which the domain shall leave out.
+        Stamps of images that are no galaxies, of the same shape, which the domain
+        shall leave out.
     scheme : str or `~galmorph.core.LabelScheme`, optional
         The outputs to keep, which must be independent votes; by default all.
     name, card : str, optional
@@ -140,6 +141,7 @@ def calibrate(
             dataset.stamps[::2] if known is None else known,
             dataset.stamps,
             outliers,
+            views=views,
         ),
         weights_dtype="float16" if is_large(models[0]) else "float32",
         overwrite=overwrite,

@@ -291,6 +291,7 @@ def train(
             models[0],
             dataset.stamps[members[0][0]],
             dataset.stamps[parts["validation"]],
+            views=training.views,
         ),
         views=training.views,
         weights_dtype="float16" if is_large(models[0]) else "float32",

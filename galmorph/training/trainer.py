@@ -210,7 +210,7 @@ def predict(model, stamps, *, views=1, batch_size=256):
     stamps : `~numpy.ndarray`
         Array of shape (n, side, side, bands), with a margin or without.
     views : int, optional
-        Number of flipped and rotated views.
+        Number of `~galmorph.models.views`.
     batch_size : int, optional
         Number of stamps per step.
 
@@ -219,9 +219,11 @@ def predict(model, stamps, *, views=1, batch_size=256):
     outputs : `~numpy.ndarray`
         Array of shape (views, n, outputs), float32.
     """
-    from galmorph.models import views as flips
+    from galmorph.models import is_symmetric
+    from galmorph.models import views as views_of
     from galmorph.models._keras import keras
 
+    symmetric = is_symmetric(model.name)
     middle = augment(stamps, model.input_shape[1], None, None)
     n = len(middle)
     # a last batch of another size would be compiled for itself
@@ -230,8 +232,9 @@ def predict(model, stamps, *, views=1, batch_size=256):
     outputs = []
     for first in range(0, len(middle), batch_size):
         batch = middle[first : first + batch_size]
-        turned = np.asarray(keras.ops.convert_to_numpy(flips(batch, views)))
-        outputs.append([model.predict_on_batch(view) for view in turned])
+        found = views_of(batch, views, symmetric=symmetric)
+        found = np.asarray(keras.ops.convert_to_numpy(found))
+        outputs.append([model.predict_on_batch(view) for view in found])
     return np.concatenate(outputs, axis=1)[:, :n]
 
 

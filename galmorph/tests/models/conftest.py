@@ -19,8 +19,8 @@ def small_network(seed=1, scheme=CANDELS):
     return model
 
 
-def save_small_bundle(path, members=1, **changes):
-    """A bundle of small networks; gives its path."""
+def save_small_bundle(path, members=1, models=None, **changes):
+    """A bundle of small networks, or of those given; gives its path."""
     arguments = {
         "name": "small",
         "scheme": CANDELS,
@@ -31,7 +31,7 @@ def save_small_bundle(path, members=1, **changes):
         "card": "A small network.\n",
         **changes,
     }
-    models = [small_network(seed) for seed in range(1, members + 1)]
+    models = models or [small_network(seed) for seed in range(1, members + 1)]
     return save_bundle(path, models, **arguments)
 
 

@@ -59,6 +59,31 @@ def test_eight_views_make_the_result_independent_of_orientation(make_bundle, sta
         np.testing.assert_allclose(found[1], errors, atol=ROUNDING)
 
 
+def test_views_of_a_symmetric_network_are_turned_by_parts_of_a_quarter(
+    tmp_path, stamps
+):
+    options = {"widths": [2, 4], "features": 8}
+    model = build("p4m_resnet", scheme=CANDELS, input_shape=SHAPE, **options)
+    rng = np.random.default_rng(1)
+    for weights in model.trainable_weights:
+        weights.assign(rng.normal(scale=0.3, size=weights.shape))
+    bundle = load_bundle(
+        save_small_bundle(
+            tmp_path / "p4m.zip",
+            models=[model],
+            architecture="p4m_resnet",
+            options=options,
+            weights_dtype="float32",
+            views=2,
+        )
+    )
+    fractions, errors, _ = Predictor(bundle).predict(stamps)
+    halves = np.stack([model(v) for v in views(stamps, 2, symmetric=True)])
+    np.testing.assert_allclose(fractions, halves.mean(axis=0), atol=1e-5)
+    np.testing.assert_allclose(errors, halves.std(axis=0), atol=2e-6)
+    assert errors.mean() > 1e-4
+
+
 def test_calibration_is_added_to_the_spread(make_bundle, stamps):
     scatter = {name: [0.1, 0.1 + 0.1 * i] for i, name in enumerate(CANDELS.outputs)}
     calibration = {"fraction": [0.2, 0.8], "error": scatter}

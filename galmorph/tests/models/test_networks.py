@@ -2,6 +2,7 @@
 import keras
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from galmorph.core import CANDELS, GALAXY_ZOO_2, ConfigurationError, LabelScheme
 from galmorph.models import DecisionTree, Maxout, architectures, build, views
@@ -225,3 +226,17 @@ def test_views_that_there_are_not_are_refused():
     with pytest.raises(ConfigurationError, match="square"):
         views(random_images(1, (4, 5, 1)), 2)
     assert views(random_images(1, (4, 5, 1)), 1).shape == (1, 1, 4, 5, 1)
+    with pytest.raises(ConfigurationError, match="expected 1 to 8"):
+        views(random_images(1), 9, symmetric=True)
+
+
+def test_views_for_symmetric_networks_lie_between_the_quarters():
+    images = random_images(2, (9, 9, 3))
+    found = np.asarray(views(images, 3, symmetric=True))
+    assert found.shape == (3, 2, 9, 9, 3)
+    np.testing.assert_array_equal(found[0], images)
+    for view, angle in zip(found[1:], (30, 60), strict=True):
+        # by scipy, where no pixel comes from beyond the edge
+        expected = ndimage.rotate(images, angle, axes=(2, 1), reshape=False, order=1)
+        inner = np.s_[:, 2:7, 2:7]
+        np.testing.assert_allclose(view[inner], expected[inner], atol=1e-5)

@@ -9,9 +9,12 @@ from galmorph.models import (
     GroupPooling,
     JoinedParts,
     Parts,
+    architectures,
     build,
+    is_symmetric,
     views,
 )
+from galmorph.models.symmetry import turned
 
 
 def images(n=3, side=21, bands=1, seed=0):
@@ -67,6 +70,38 @@ def test_the_fractions_do_not_change_when_the_stamp_is_turned(side):
     fractions = np.stack([np.asarray(model(v)) for v in views_of(images(side=side))])
     assert np.abs(fractions - fractions[0]).max() < 1e-5
     assert fractions[0].std() > 1e-4
+
+
+@pytest.mark.parametrize("side", [20, 21])
+def test_quarters_of_a_turn_are_those_of_the_square(side):
+    pictures = images(side=side, bands=2)
+    for quarter in range(5):
+        expected = np.rot90(pictures, quarter, axes=(1, 2))
+        found = np.asarray(turned(pictures, 90 * quarter))
+        np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+def test_a_turned_image_keeps_its_light_and_mirrors_what_lies_beyond():
+    y, x = np.mgrid[-15:16, -15:16]
+    bar = np.exp(-(x**2) / 12 - y**2 / 4).astype(np.float32)[None, ..., None]
+    found = np.asarray(turned(bar, 45))
+    # the bar lies along one of the diagonals
+    diagonals = found[0, 19, 19, 0], found[0, 19, 11, 0]
+    assert max(diagonals) > 3 * min(diagonals)
+    assert found.sum() == pytest.approx(bar.sum(), rel=0.01)
+    level = np.asarray(turned(np.ones_like(bar), 30))
+    assert level == pytest.approx(np.ones_like(level), abs=1e-5)
+
+
+@pytest.mark.parametrize("architecture", architectures())
+def test_symmetric_networks_are_those_that_see_all_eight_views_alike(architecture):
+    model = build(architecture, n_outputs=2, input_shape=(69, 69, 1))
+    random = np.random.default_rng(1)
+    for weights in model.trainable_weights:
+        weights.assign(0.05 * random.normal(size=weights.shape))
+    fractions = np.stack([model(view) for view in views_of(images(2, 69))])
+    alike = np.ptp(fractions, axis=0).max() < 1e-4 * np.ptp(fractions)
+    assert alike == is_symmetric(architecture)
 
 
 def test_the_compact_network_has_less_than_a_tenth_of_a_million_weights():
