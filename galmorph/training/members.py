@@ -141,15 +141,16 @@ def predictions(models, dataset, parts, members, views):
 def domain_of(model, known, held_out, outliers=None, *, views=1):
     """The `~galmorph.models.Domain` of stamps, for a number of views."""
     from galmorph.models._keras import keras
-    from galmorph.models.domain import fit_domain
+    from galmorph.models.domain import fit_domain, with_features
 
-    # symmetric or not, by its name
-    seen = keras.Model(model.input, model.get_layer("output").input, name=model.name)
+    _, seen = with_features(model).output
+    # whose name says whether it is symmetric
+    network = keras.Model(model.input, seen, name=model.name)
 
     def features(stamps):
         stamps = stamps[..., None] if stamps.ndim == 3 else stamps
         step = -(-len(stamps) * views // _MOST_OF_DOMAIN) or 1
-        return predict(seen, stamps[::step], views=views)
+        return predict(network, stamps[::step], views=views)
 
     if outliers is not None:
         outliers = np.concatenate(features(outliers))
