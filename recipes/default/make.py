@@ -300,6 +300,7 @@ def ensemble(config, networks, stamps, labels, levels, out):
         architecture=config["model"]["architecture"],
         input_shape=one.input_shape,
         options=one.config["architecture"]["options"],
+        views=one.config["views"],
         training=one.config["training"],
         weights_dtype="float32",
         overwrite=True,
