@@ -53,7 +53,8 @@ _TEXTS = {
         "what": (
             "The mean of $networks networks of $parameters weights each: that of the"
             " default model, and those that had not seen a fifth of the real galaxies."
-            " They take $networks times as long as the one"
+            " They start from $firsts networks that have seen no real galaxy, and take"
+            " $networks times as long as the one"
         ),
         "judged": (
             "Most of its networks have seen any of the real galaxies, so that the"

@@ -8,12 +8,13 @@ DATA is the folder of the real images (gz_ceers_f200w, sdss_gz1, candels_labels)
 Stopped at any time, the same command goes on; what is finished stays as it is, so that
 after a change another folder is needed.
 
-Networks are trained in two stages: with simulated galaxies, once, and from there with
-the real ones too. The latter are in five folds: for each fold of the configuration a
+Networks are trained in two stages: with simulated galaxies, and from there with the
+real ones too. The latter are in five folds: for each fold of the configuration a
 network leaves it out and is judged on it, and the last one, which is the model, has
-seen all of them. ``--only`` makes some of them, for two processes side by side: by the
-number of the fold that is left out, as ``fold-0``, or ``all``. All of them together are
-a second model, ``ensemble``.
+seen all of them. They take turns with the first stages, which differ by their seeds.
+``--only`` makes some of them, by the number of the fold that is left out, as
+``fold-0``, or ``all``; two processes side by side shall not make the same first stage.
+All of them together are a second model, ``ensemble``.
 """
 
 import argparse
@@ -180,7 +181,8 @@ def stage(which, config, out, stamps, labels, **options):
     result : `~galmorph.training.TrainingResult`
     """
     training = config["training"] | config["training"][which]
-    for key in ("first", "then", "simulated"):  # which are no settings of `train`
+    # which are no settings of `train`
+    for key in ("first", "then", "simulated", "seeds"):
         training.pop(key, None)
     say(f"{out.name}: {len(stamps)} stamps, {training['epochs']} epochs")
     return train(
@@ -192,12 +194,44 @@ def stage(which, config, out, stamps, labels, **options):
         augmentation=Augmentation(**config["augmentation"]),
         votes="votes",
         groups="galaxy",
-        seed=config["seed"],
         resume=out.exists(),
         progress=say,
         **config["model"],
-        **{"patience": training["epochs"], **training, **options},
+        **{
+            "patience": training["epochs"],
+            "seed": config["seed"],
+            **training,
+            **options,
+        },
     )
+
+
+def first_stage(config, name, stamps, labels, out):
+    """
+    Bundle of the first stage that a network starts from, made where it is missing.
+
+    Parameters
+    ----------
+    config : dict
+    name : str
+        As of `make`.
+    stamps : `~numpy.ndarray`
+    labels : `~astropy.table.Table`
+    out : `~pathlib.Path`
+        Where its folder is.
+
+    Returns
+    -------
+    bundle : `~pathlib.Path`
+    """
+    seeds = config["training"]["first"]["seeds"]
+    turn = 0 if name == "all" else int(name.removeprefix("fold-"))
+    seed = seeds[turn % len(seeds)]
+    folder = out / f"first-{seed}"
+    if not (folder / "bundle").exists():
+        made = np.isin(np.asarray(labels["set"]), [*config["simulated"], "outliers"])
+        stage("first", config, folder, stamps[made], labels[made], seed=seed)
+    return folder / "bundle"
 
 
 def make(config, name, first, stamps, labels, levels, out):
@@ -333,10 +367,6 @@ def main():
     if unknown:
         parser.error(f"--only: found {unknown}; there are {', '.join(known)}")
     stamps, labels = collect(config, args.data, args.out, args.workers)
-    first = args.out / "first"
-    if not (first / "bundle").exists():
-        made = np.isin(np.asarray(labels["set"]), [*config["simulated"], "outliers"])
-        stage("first", config, first, stamps[made], labels[made])
     levels = held_out(config, args.out, args.workers)
     for name in args.only or known:
         if (args.out / name / "model").exists():
@@ -344,7 +374,8 @@ def main():
         if name == "ensemble":
             ensemble(config, networks, stamps, labels, levels, args.out)
         else:
-            make(config, name, first / "bundle", stamps, labels, levels, args.out)
+            first = first_stage(config, name, stamps, labels, args.out)
+            make(config, name, first, stamps, labels, levels, args.out)
         say(f"made {name}")
     if args.only:
         return
@@ -386,7 +417,7 @@ def card_values(config, labels, args):
     """What the template of the card asks for."""
     sets, n = np.unique(np.asarray(labels["set"]), return_counts=True)
     counts = dict(zip(sets.tolist(), n.tolist(), strict=True))
-    metrics = json.loads((args.out / "first" / "metrics.json").read_text())
+    metrics = json.loads((args.out / "all" / "metrics.json").read_text())
     stated = {
         f"{name}_{fraction}": value
         for name, fractions in config["sdss"]["fractions"].items()
@@ -401,6 +432,8 @@ def card_values(config, labels, args):
         "ceers_votes": config["gz_ceers"]["votes"],
         "simulated_votes": SIMULATED_VOTES,
         "networks": len(config["folds"]) + 1,
+        "firsts": len(config["training"]["first"]["seeds"]),
+        "views": config["training"]["views"],
         "parameters": f"{metrics['parameters']:,}",
         "n_candels": f"{counts['candels']:,}",
         "n_simulated": f"{sum(counts[name] for name in config['simulated']):,}",
