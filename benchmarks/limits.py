@@ -99,20 +99,25 @@ def network(model, repeats):
     images = np.random.default_rng(1).random((batches * rows, shape, shape, 1))
     images = images.astype(np.float32)
     member, *_ = predictor._models
-    graph, operations = frozen(member, tf.TensorSpec((rows, shape, shape, 1)))
+    views, members = predictor._views, len(predictor._models)
+    seen = rows * views
+    graph, operations = frozen(member, tf.TensorSpec((seen, shape, shape, 1)))
     matrix = tf.random.normal((2048, 2048))
     functions = [
         lambda: predictor.predict(images),
         lambda: tf.linalg.matmul(matrix, matrix).numpy(),
-        *convolutions(graph, rows),
+        *convolutions(graph, seen),
     ]
     for function in functions:
         function()
     whole, product, *alone = least(functions, repeats)
-    whole, product = operations * batches / whole, 2 * 2048**3 / product
+    images_per_second = batches * rows / whole
+    whole = operations * batches * members / whole
+    product = 2 * 2048**3 / product
     alone = operations / sum(alone)
-    print(f"network {classifier.name}: {operations / rows / 1e6:.1f} MFLOP an image")
-    print(f"  {whole * rows / operations:,.0f} images/s of the processors")
+    mega, times = operations / seen / 1e6, views * members
+    print(f"network {classifier.name}: {times} x {mega:.1f} MFLOP an image")
+    print(f"  {images_per_second:,.0f} images/s of the processors")
     for what, rate in (
         ("network", whole),
         ("its convolutions alone", alone),
