@@ -20,6 +20,7 @@ import numpy as np
 
 from galmorph import Preprocessor
 from galmorph.core import CANDELS
+from galmorph.evaluation import bootstrap_error, coverage, rmse
 from galmorph.models import Predictor, fetch_model, load_bundle
 from galmorph.simulation import domains, simulate_stamps
 from galmorph.simulation.statistics import draw_few_votes
@@ -48,13 +49,16 @@ def measured(bundle, options):
             sets.append(simulate_stamps(options.large, **more))
         finally:
             domains.DOMAINS["random"] = before
-    parts = []
+    predictor, parts = Predictor(bundle), []
+    random = np.random.default_rng(options.seed)
     for stamps, table in sets:
-        fractions, errors, distances = Predictor(bundle).predict(stamps)
+        fractions, errors, distances = predictor.predict(stamps)
         radius = np.asarray(table["half_light_radius"])
         scale = np.asarray(table["pixel_scale"])
+        truth = CANDELS.labels(table)
         part = {
-            "truth": CANDELS.labels(table),
+            "truth": truth,
+            "votes": draw_few_votes(truth, random),
             "fractions": fractions,
             "errors": errors,
             "alarm": distances > 1,
@@ -73,17 +77,16 @@ def line(title, found, which):
     n = len(some["truth"])
     if n < 20:
         return f"{title:22s}{n:6d}"
-    random = np.random.default_rng(1)
-    truth, off = some["truth"], some["fractions"] - some["truth"]
-    square = np.mean(off**2, axis=1)
-    again = random.integers(0, n, (300, n))
-    error = np.std(np.sqrt(square[again].mean(axis=1)))
-    mean = np.sqrt(np.mean((truth - truth.mean(axis=0)) ** 2))
-    away = np.abs(draw_few_votes(truth, random) - some["fractions"]) / some["errors"]
-    shares = [np.mean(away <= width) for width in (1, 1.96)]
+    truth, fractions = some["truth"], some["fractions"]
+    error = bootstrap_error(rmse, truth, fractions)
+    mean = rmse(truth, np.broadcast_to(truth.mean(axis=0), truth.shape))
+    shares = [
+        coverage(some["votes"], fractions, some["errors"], width, axis=None)
+        for width in (1, 1.96)
+    ]
     return (
-        f"{title:22s}{n:6d}{np.sqrt(square.mean()):8.3f} +- {error:.3f}{mean:8.3f}"
-        f"{shares[0]:8.3f}{shares[1]:7.3f}{some['fractions'][:, -1].mean():9.2f}"
+        f"{title:22s}{n:6d}{rmse(truth, fractions):8.3f} +- {error:.3f}{mean:8.3f}"
+        f"{shares[0]:8.3f}{shares[1]:7.3f}{fractions[:, -1].mean():9.2f}"
         f"{truth[:, -1].mean():6.2f}{some['alarm'].mean():8.3f}"
     )
 

@@ -194,15 +194,11 @@ def stage(which, config, out, stamps, labels, **options):
         augmentation=Augmentation(**config["augmentation"]),
         votes="votes",
         groups="galaxy",
+        seed=config["seed"],
         resume=out.exists(),
         progress=say,
         **config["model"],
-        **{
-            "patience": training["epochs"],
-            "seed": config["seed"],
-            **training,
-            **options,
-        },
+        **{"patience": training["epochs"], **training, **options},
     )
 
 
@@ -230,7 +226,7 @@ def first_stage(config, name, stamps, labels, out):
     folder = out / f"first-{seed}"
     if not (folder / "bundle").exists():
         made = np.isin(np.asarray(labels["set"]), [*config["simulated"], "outliers"])
-        stage("first", config, folder, stamps[made], labels[made], seed=seed)
+        stage("first", {**config, "seed": seed}, folder, stamps[made], labels[made])
     return folder / "bundle"
 
 
