@@ -51,8 +51,14 @@ class ModelEntry:
 
     @property
     def cache_key(self):
-        """The URL under which the file is in astropy's download cache."""
-        return self.urls[0] if self.urls else self.file.as_uri()
+        """
+        The URL under which the file is in astropy's download cache.
+
+        It names the content too, so that the file of another version of
+        galmorph, which may have the same address, is not taken for this one.
+        """
+        url = self.urls[0] if self.urls else self.file.as_uri()
+        return f"{url}#sha256={self.sha256}"
 
     def sources(self):
         """

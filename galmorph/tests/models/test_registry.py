@@ -219,7 +219,9 @@ def test_the_right_file_is_fetched_once(server, register, cache, bundle_bytes):
     assert load_bundle(first).name == "small"
     assert fetch_model(registry=path) == first
     assert server.asked == ["/small.zip"]
-    assert get_cached_urls(pkgname="galmorph") == [f"{server.url}/small.zip"]
+    digest = hashlib.sha256(bundle_bytes).hexdigest()
+    urls = [f"{server.url}/small.zip#sha256={digest}"]
+    assert get_cached_urls(pkgname="galmorph") == urls
 
 
 def test_without_length_the_right_file_is_fetched(
@@ -294,7 +296,8 @@ def test_sources_are_tried_in_order(server, register, cache, bundle_bytes):
         assert fetch_model(registry=path).read_bytes() == bundle_bytes
         assert server.asked == order[:2]
     # whatever the source, it is known under the registered address
-    assert get_cached_urls(pkgname="galmorph") == [f"{server.url}/own.zip"]
+    (url,) = get_cached_urls(pkgname="galmorph")
+    assert url.startswith(f"{server.url}/own.zip#sha256=")
 
 
 def test_a_mirror_can_be_a_folder(register, cache, tmp_path, bundle_bytes):
@@ -463,6 +466,23 @@ def test_processes_may_fetch_at_the_same_time(
     expected = (f"{hashlib.sha256(bundle_bytes).hexdigest()}\n", "")
     assert printed == [expected] * 3
     assert cached(cache) == [bundle_bytes]
+
+
+def test_the_file_of_another_version_is_another_file(
+    register, cache, bundle_bytes, tmp_path
+):
+    # galmorph is upgraded in its place, and the model has kept its name
+    found = fetch_model(registry=register(bundled=True))
+    newer = save_small_bundle(tmp_path / "newer.zip", card="A newer card.").read_bytes()
+    changes = {"sha256": hashlib.sha256(newer).hexdigest(), "size": len(newer)}
+    path = register(bundled=newer, **changes)
+    assert verify_model(registry=path).path == tmp_path / "models" / "small.zip"
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert fetch_model(registry=path).read_bytes() == newer
+    assert verify_model(registry=path).path.is_relative_to(cache)
+    # both versions may be in use
+    assert found.read_bytes() == bundle_bytes
 
 
 # ---------------------------------------------------------------- verifying
