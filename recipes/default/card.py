@@ -10,9 +10,9 @@ import numpy as np
 
 from galmorph.tables import read_table
 
-__all__ = ["model_card"]
+__all__ = ["model_card", "volunteers_card"]
 
-_TEMPLATE = Path(__file__).with_name("card.md")
+_HERE = Path(__file__).parent
 # sets and figures that the card shows; the rest is in the report
 _SHOWN = {
     "SDSS": (
@@ -105,13 +105,53 @@ def model_card(values, label, report):
     texts = {
         key: Template(text).substitute(values) for key, text in _TEXTS[label].items()
     }
-    return Template(_TEMPLATE.read_text(encoding="utf-8")).substitute(
+    return _filled(
+        "card.md",
         values,
         **texts,
         figures=_table(["set", "figure", "aim", "value", "galaxies"], rows),
         baseline=_beside_baseline(label, Path(report) / "with-baseline.ecsv"),
         alarms=_table(["images", "n", "alarms"], told),
     )
+
+
+def volunteers_card(values, report):
+    """
+    Fill in the card of the model of the volunteers' votes.
+
+    Parameters
+    ----------
+    values : dict
+        As of `model_card`.
+    report : path-like
+        Folder that `volunteers.volunteers` has written.
+
+    Returns
+    -------
+    card : str
+    """
+    heads = ["output", "galaxies", "RMSE", "RMSE of always the mean"]
+    heads += ["noise of the votes", "Spearman", "within 1 error", "within 1.96"]
+    rows = [
+        [
+            row["output"],
+            row["n"],
+            f"{row['rmse']:.3f} +- {row['rmse_err']:.3f}",
+            f"{row['rmse_mean']:.3f}",
+            f"{row['rmse_floor']:.3f}",
+            f"{row['spearman']:.3f} +- {row['spearman_err']:.3f}",
+            f"{row['within_1']:.2f}",
+            f"{row['within_1.96']:.2f}",
+        ]
+        for row in read_table(Path(report) / "figures.ecsv")
+    ]
+    rows[-1][5] = "-"
+    return _filled("volunteers.md", values, figures=_table(heads, rows))
+
+
+def _filled(template, values, **more):
+    text = (_HERE / template).read_text(encoding="utf-8")
+    return Template(text).substitute(values, **more)
 
 
 def _beside_baseline(label, path):

@@ -16,6 +16,7 @@ from galmorph.core import CANDELS
 from galmorph.tables import read_table
 
 __all__ = [
+    "GALAXY_ZOO_CEERS",
     "SCHEME",
     "SIMULATED_VOTES",
     "candels_labels",
@@ -24,10 +25,21 @@ __all__ = [
     "sdss_labels",
 ]
 
-GZ_CEERS = ("f_smooth", "f_featured", "f_artifact", "f_merger_or_disturbed")
+GALAXY_ZOO_CEERS = LabelScheme(
+    "galaxy_zoo_ceers",
+    ("f_smooth", "f_featured", "f_artifact", "f_merger_or_disturbed"),
+    (
+        "Fraction of volunteers for smooth",
+        "Fraction of volunteers for features or a disk",
+        "Fraction of volunteers for a star, an artifact or bad zoom",
+        "Fraction of those asked for merging or a major disturbance",
+    ),
+    reference="Galaxy Zoo: CEERS",
+)
 SDSS = ("sdss_elliptical", "sdss_spiral", "sdss_edge_on", "sdss_merger")
 SCHEME = LabelScheme(
-    "galmorph_default_heads", [*CANDELS.outputs, *GZ_CEERS, *SDSS, "is_galaxy"]
+    "galmorph_default_heads",
+    [*CANDELS.outputs, *GALAXY_ZOO_CEERS.outputs, *SDSS, "is_galaxy"],
 )
 
 # virtual votes of simulated galaxies
@@ -155,7 +167,7 @@ def gz_ceers_labels(path, config, candels_path):
 
     table = _unknown(len(given))
     table["fold"] = np.asarray(given["fold"])
-    for output in GZ_CEERS:
+    for output in GALAXY_ZOO_CEERS.outputs:
         of = "total_votes"
         if output == "f_merger_or_disturbed":
             of += "_merging_question"

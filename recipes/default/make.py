@@ -8,13 +8,14 @@ DATA is the folder of the real images (gz_ceers_f200w, sdss_gz1, candels_labels)
 Stopped at any time, the same command goes on; what is finished stays as it is, so that
 after a change another folder is needed.
 
-Networks are trained in two stages: with simulated galaxies, and from there with the
-real ones too. The latter are in five folds: for each fold of the configuration a
-network leaves it out and is judged on it, and the last one, which is the model, has
-seen all of them. They take turns with the first stages, which differ by their seeds.
-``--only`` makes some of them, by the number of the fold that is left out, as
-``fold-0``, or ``all``; two processes side by side shall not make the same first stage.
-All of them together are a second model, ``ensemble``.
+Networks are trained in three stages: with simulated galaxies, from there with the
+real ones too, and once more with more of those of CEERS. The real ones are in five
+folds: for each fold of the configuration a network leaves it out and is judged on it,
+and the last one, which is the model, has seen all of them. They take turns with the
+first stages, which differ by their seeds. ``--only`` makes some of them, by the number
+of the fold that is left out, as ``fold-0``, or ``all``; two processes side by side
+shall not make the same first stage. All of them together are a second model,
+``ensemble``, and the volunteers' outputs of the last a third, ``volunteers``.
 """
 
 import argparse
@@ -29,8 +30,9 @@ from pathlib import Path
 
 import numpy as np
 from astropy.table import vstack
-from card import model_card
+from card import model_card, volunteers_card
 from labels import (
+    GALAXY_ZOO_CEERS,
     SCHEME,
     SIMULATED_VOTES,
     candels_labels,
@@ -39,6 +41,7 @@ from labels import (
     sdss_labels,
 )
 from stamps import outliers, peaks, pictures, redshifted, simulated
+from volunteers import volunteers
 
 from galmorph import Preprocessor
 from galmorph.core import CANDELS
@@ -162,12 +165,12 @@ def held_out(config, out, n_workers):
 
 def stage(which, config, out, stamps, labels, **options):
     """
-    Train in one of the two stages, or go on with it.
+    Train in one of the stages, or go on with it.
 
     Parameters
     ----------
     which : str
-        Its section of the configuration, ``"first"`` or ``"then"``.
+        Its section of the configuration, ``"first"``, ``"then"`` or ``"last"``.
     config : dict
     out : `~pathlib.Path`
         Folder of the run.
@@ -182,7 +185,7 @@ def stage(which, config, out, stamps, labels, **options):
     """
     training = config["training"] | config["training"][which]
     # which are no settings of `train`
-    for key in ("first", "then", "simulated", "seeds"):
+    for key in ("first", "then", "last", "simulated", "seeds", "ceers"):
         training.pop(key, None)
     say(f"{out.name}: {len(stamps)} stamps, {training['epochs']} epochs")
     return train(
@@ -246,23 +249,29 @@ def make(config, name, first, stamps, labels, levels, out):
     levels : tuple
         What `held_out` gives.
     out : `~pathlib.Path`
-        Where the folder of the run is, in which ``bundle`` has the outputs of all
-        sets, and ``model`` those of CANDELS.
+        Where the folders of the runs are. In that of the last stage, ``bundle`` has
+        the outputs of all sets, and ``model`` those of CANDELS.
     """
-    random = np.random.default_rng(config["seed"])
-    kept = random.random(len(labels)) < config["training"]["then"]["simulated"]
-    kept |= ~np.isin(np.asarray(labels["set"]), list(config["simulated"]))
-    stamps, labels = stamps[kept], labels[kept]
+    sets = np.asarray(labels["set"])
     test = np.array([f"fold-{fold}" == name for fold in labels["fold"]])
-    result = stage(
-        "then",
-        config,
-        out / name,
-        stamps,
-        labels,
-        test_rows=test if test.any() else None,
-        start_from=first,
-    )
+    for which in ("then", "last"):
+        settings = config["training"][which]
+        random = np.random.default_rng(config["seed"])
+        kept = random.random(len(labels)) < settings["simulated"]
+        kept |= ~np.isin(sets, list(config["simulated"]))
+        rows = np.flatnonzero(kept)
+        ceers = rows[sets[rows] == "ceers"]
+        rows = np.concatenate([rows, *[ceers] * (settings["ceers"] - 1)])
+        result = stage(
+            which,
+            config,
+            out / (name if which == "last" else f"{which}-{name}"),
+            stamps[rows],
+            labels[rows],
+            test_rows=test[rows] if test.any() else None,
+            start_from=first,
+        )
+        first = result.bundle
     galaxy = np.asarray(labels["is_galaxy"]) == 1
     finish(
         result.bundle,
@@ -358,7 +367,7 @@ def main():
     args = parser.parse_args()
     config = tomllib.loads(args.config.read_text())
     networks = [*(f"fold-{fold}" for fold in config["folds"]), "all"]
-    known = [*networks, "ensemble"]
+    known = [*networks, "ensemble", "volunteers"]
     unknown = sorted(set(args.only or []) - set(known))
     if unknown:
         parser.error(f"--only: found {unknown}; there are {', '.join(known)}")
@@ -369,6 +378,10 @@ def main():
             continue
         if name == "ensemble":
             ensemble(config, networks, stamps, labels, levels, args.out)
+        elif name == "volunteers":
+            given = of_volunteers(config, stamps, labels)
+            title = config["name"] + "-volunteers"
+            volunteers(networks, *given, args.out, name=title)
         else:
             first = first_stage(config, name, stamps, labels, args.out)
             make(config, name, first, stamps, labels, levels, args.out)
@@ -377,13 +390,31 @@ def main():
         return
     score(networks, config, args)
     values = card_values(config, labels, args)
-    for label, folder in (("default", "all"), ("ensemble", "ensemble")):
+    for label, folder in (
+        ("default", "all"),
+        ("ensemble", "ensemble"),
+        ("volunteers", "volunteers"),
+    ):
         model = args.out / folder / "model"
-        name = load_bundle(model).name
-        card = model_card({"name": name, **values}, label, args.out)
+        named = {"name": load_bundle(model).name, **values}
+        if label == "volunteers":
+            card = volunteers_card(named, args.out / folder)
+        else:
+            card = model_card(named, label, args.out)
         (model / "card.md").write_text(card, encoding="utf-8")
-        path = args.out / f"{name}.zip"
+        path = args.out / f"{named['name']}.zip"
         say(f"made {copy_bundle(load_bundle(model), path, overwrite=True)}")
+
+
+def of_volunteers(config, stamps, labels):
+    """Stamps of CEERS, each once, with the volunteers' votes alone."""
+    rows = np.flatnonzero(np.asarray(labels["set"]) == "ceers")
+    rows = rows[: len(rows) // config["gz_ceers"]["copies"]]
+    table = labels[[*GALAXY_ZOO_CEERS.outputs, "morph_flags", "fold"]][rows]
+    columns = [SCHEME.index(output) for output in GALAXY_ZOO_CEERS.outputs]
+    votes = np.asarray(labels["votes"])[np.ix_(rows, columns)]
+    table["votes"] = votes / config["gz_ceers"]["weight"]
+    return stamps[rows], table
 
 
 def score(networks, config, args):
@@ -441,6 +472,8 @@ def card_values(config, labels, args):
         "n_baseline": _lines(args.out / "development" / "baseline" / "parameters"),
         "first_epochs": config["training"]["first"]["epochs"],
         "then_epochs": config["training"]["then"]["epochs"],
+        "last_epochs": config["training"]["last"]["epochs"],
+        "more_ceers": config["training"]["last"]["ceers"],
         "then_share": f"{100 * config['training']['then']['simulated']:.0f} %",
         "folds": ", ".join(map(str, config["folds"])),
         "seed": config["seed"],

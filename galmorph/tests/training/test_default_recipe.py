@@ -16,6 +16,7 @@ from galmorph import MorphologyClassifier
 from galmorph.core import CANDELS
 from galmorph.models import load_bundle
 from galmorph.simulation import simulate_galaxies
+from galmorph.training.trainer import predict
 
 RECIPE = Path(__file__).parents[3] / "recipes" / "default"
 pytestmark = pytest.mark.skipif(
@@ -122,7 +123,7 @@ def test_peaks_count_in_the_noise_of_the_border(recipe):
     assert recipe.stamps.peaks(stamps) == pytest.approx(30, rel=0.1)
 
 
-def test_one_command_makes_the_models_and_goes_on(tmp_path):
+def test_one_command_makes_the_models_and_goes_on(labels, tmp_path):
     data = write_data(tmp_path / "data", images=True)
     config = (RECIPE / "config.toml").read_text()
     small = []
@@ -141,17 +142,29 @@ def test_one_command_makes_the_models_and_goes_on(tmp_path):
     command += ["--out", tmp_path / "out", "--config", tmp_path / "small.toml"]
     command += ["--workers", "2", "--only", "fold-0"]
     first = subprocess.run(command, check=True, capture_output=True, text=True)
-    assert first.stdout.count("epoch 1/1") == 2  # simulated ones first, then all
+    # simulated ones first, then all, and again
+    assert first.stdout.count("epoch 1/1") == 3
     made = tmp_path / "out" / "fold-0" / "model"
     sha256 = load_bundle(made).sha256
-    command += ["all", "ensemble"]
+    command += ["all", "ensemble", "volunteers"]
     again = subprocess.run(command, check=True, capture_output=True, text=True)
-    assert again.stdout.count("epoch 1/1") == 1
+    assert again.stdout.count("epoch 1/1") == 2
     assert load_bundle(made).sha256 == sha256
     images = [image.astype(float) for image in pictures(2, 64, 3)]
-    for name in ("fold-0", "ensemble"):
+    for name in ("fold-0", "ensemble", "volunteers"):
         model = MorphologyClassifier.from_file(tmp_path / "out" / name / "model")
         table = model.classify(images)
-        errors = [table[f"{output}_err"] for output in CANDELS.outputs]
+        errors = [table[f"{output}_err"] for output in model.scheme.outputs]
         assert np.isfinite(errors).all()
+    assert model.scheme.outputs == labels.GALAXY_ZOO_CEERS.outputs
+    figures = Table.read(tmp_path / "out" / "volunteers" / "figures.ecsv")
+    assert figures["n"][-1] == 5  # those of the one fold
+    one, narrow = (
+        load_bundle(tmp_path / "out" / name).models()[0]
+        for name in ("all/bundle", "volunteers/model")
+    )
+    some = np.random.default_rng(5).normal(size=(3, 64, 64, 1)).astype(np.float32)
+    which = [labels.SCHEME.index(output) for output in model.scheme.outputs]
+    seen = predict(one, some)[..., which]
+    assert predict(narrow, some) == pytest.approx(seen, abs=1e-6)
     assert load_bundle(tmp_path / "out" / "ensemble" / "model").members == 2
