@@ -6,7 +6,7 @@ The real images are looked for in the folder that GALMORPH_TEST_DATA names (sets
 lack are an error); the made ones are drawn once and kept in --out, as are stamps and
 predictions, so that a second model with the same preprocessing takes a minute::
 
-    python benchmarks/development --model galmorph-p4m9 --out runs/development
+    python benchmarks/development --model galmorph-p4m10 --out runs/development
     python benchmarks/development --model new=fold-0,all --folds 0 --out ...
     python benchmarks/development --model new=runs/new/bundle --baseline --out ...
 

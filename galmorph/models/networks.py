@@ -156,14 +156,14 @@ def architectures():
     return sorted(_ARCHITECTURES)
 
 
-def is_symmetric(architecture):
+def is_symmetric(network):
     """
     Whether a network says the same of an image turned by 90 degrees or mirrored.
 
     Parameters
     ----------
-    architecture : str
-        One of `architectures`.
+    network : str or `keras.Model`
+        One of `architectures`, or a network that was made by `build`.
 
     Returns
     -------
@@ -175,7 +175,9 @@ def is_symmetric(architecture):
     >>> is_symmetric("p4m_resnet"), is_symmetric("hc15")
     (True, False)
     """
-    return architecture in _SYMMETRIC
+    if isinstance(network, str):
+        return network in _SYMMETRIC
+    return any(isinstance(layer, GroupPooling) for layer in network.layers)
 
 
 def build(

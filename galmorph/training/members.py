@@ -144,8 +144,7 @@ def domain_of(model, known, held_out, outliers=None, *, views=1):
     from galmorph.models.domain import fit_domain, with_features
 
     _, seen = with_features(model).output
-    # whose name says whether it is symmetric
-    network = keras.Model(model.input, seen, name=model.name)
+    network = keras.Model(model.input, seen)
 
     def features(stamps):
         stamps = stamps[..., None] if stamps.ndim == 3 else stamps

@@ -223,7 +223,7 @@ def predict(model, stamps, *, views=1, batch_size=256):
     from galmorph.models import views as views_of
     from galmorph.models._keras import keras
 
-    symmetric = is_symmetric(model.name)
+    symmetric = is_symmetric(model)
     middle = augment(stamps, model.input_shape[1], None, None)
     n = len(middle)
     # a last batch of another size would be compiled for itself

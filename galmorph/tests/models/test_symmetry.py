@@ -101,7 +101,7 @@ def test_symmetric_networks_are_those_that_see_all_eight_views_alike(architectur
         weights.assign(0.05 * random.normal(size=weights.shape))
     fractions = np.stack([model(view) for view in views_of(images(2, 69))])
     alike = np.ptp(fractions, axis=0).max() < 1e-4 * np.ptp(fractions)
-    assert alike == is_symmetric(architecture)
+    assert alike == is_symmetric(architecture) == is_symmetric(model)
 
 
 def test_the_compact_network_has_less_than_a_tenth_of_a_million_weights():

@@ -8,6 +8,7 @@ from galmorph.core import BundleError, ConfigurationError, Question
 from galmorph.models import Predictor, load_bundle
 from galmorph.tests.training.shapes import SETTINGS, SHAPES, shapes
 from galmorph.training import calibrate, train
+from galmorph.training.trainer import predict
 
 pytestmark = pytest.mark.filterwarnings("error")
 ONE = LabelScheme("one", SHAPES.outputs[1:])
@@ -61,6 +62,23 @@ def test_levels_become_those_of_the_labels(bundle, tmp_path):
     np.testing.assert_allclose(
         shift, np.broadcast_to(shift[:1], shift.shape), atol=0.01
     )
+
+
+def test_levels_and_domain_are_those_of_the_views_that_are_predicted(tmp_path):
+    stamps, table = shapes(n=300, seed=31)
+    settings = {**SETTINGS, "architecture": "p4m_resnet", "epochs": 2, "views": 2}
+    settings["options"] = {"widths": [2, 3]}
+    run = train((stamps, table), out=tmp_path / "run", **settings)
+    path = calibrate(run.bundle, (stamps, table), out=tmp_path / "b", levels=True)
+    bundle = load_bundle(path)
+    found = Predictor(bundle).predict(stamps[:, 4:20, 4:20, None])
+    views = predict(bundle.models()[0], stamps[..., None], views=2)
+    # the second is turned by less than 90 degrees, to which it is not the same
+    assert np.ptp(views, axis=0).max() > 0.01
+    np.testing.assert_allclose(views.mean(axis=0), found.fractions, atol=1e-5)
+    truth = SHAPES.labels(table)
+    np.testing.assert_allclose(found.fractions.mean(axis=0), truth.mean(axis=0), 5e-3)
+    assert np.mean(found.distances > 1) == pytest.approx(0.01, abs=0.005)
 
 
 def test_levels_of_labels_that_are_all_0_stay_finite(bundle, tmp_path):
