@@ -68,6 +68,15 @@ _TEXTS = {
 BASELINE = "statmorph and random forest"
 """How ``benchmarks/development`` heads the baseline's columns."""
 
+_BASELINE = """\
+The same beside a baseline, on those of the galaxies that it has measured: a random \
+forest on statmorph's parameters (concentration, asymmetry, smoothness, Gini, M20, \
+Sersic index and more; Rodriguez-Gomez et al. 2019, MNRAS 483, 4140), trained with \
+$n_baseline simulated galaxies, half of them as pictures \
+(`benchmarks/development/measure_baseline.py`).
+
+"""
+
 
 def model_card(values, label, report):
     """
@@ -110,7 +119,7 @@ def model_card(values, label, report):
         values,
         **texts,
         figures=_table(["set", "figure", "aim", "value", "galaxies"], rows),
-        baseline=_beside_baseline(label, Path(report) / "with-baseline.ecsv"),
+        baseline=_beside_baseline(label, Path(report) / "with-baseline.ecsv", values),
         alarms=_table(["images", "n", "alarms"], told),
     )
 
@@ -154,10 +163,13 @@ def _filled(template, values, **more):
     return Template(text).substitute(values, **more)
 
 
-def _beside_baseline(label, path):
+def _beside_baseline(label, path, values):
     """Table of the galaxies that the baseline has measured."""
     if not path.exists():
-        return "The baseline was not measured with this run.\n"
+        return (
+            "The baseline, a random forest on statmorph's parameters, was not measured"
+            " with this run; the documentation has its figures beside models before."
+        )
     rows = [
         [
             row["set"],
@@ -168,7 +180,8 @@ def _beside_baseline(label, path):
         ]
         for row in _shown(path, label, BASELINE)
     ]
-    return _table(["set", "figure", "model", "baseline", "galaxies"], rows)
+    told = Template(_BASELINE).substitute(values)
+    return told + _table(["set", "figure", "model", "baseline", "galaxies"], rows)
 
 
 def _shown(path, *labels):
