@@ -21,6 +21,7 @@ from galmorph.training.losses import LOSSES, masked_mse, targets
 __all__ = ["fit", "learning_rate", "predict"]
 
 _CHECKPOINT = "checkpoint.npz"
+_MOST_TO_NORMALISE = 4096  # stamps
 _AHEAD = min(os.cpu_count() or 1, 8)  # batches that are made in advance
 # shares of the epochs after which the learning rate is a tenth, a hundredth
 _STEPS = (0.6, 0.85)
@@ -109,7 +110,7 @@ def fit(
     needs is written to ``folder``; random numbers belong to the epoch, so that
     a run that was interrupted goes on as if it had not been. With
     ``config.ema`` it is the running average of the weights that is validated
-    and kept.
+    and kept, with a normalisation of its own.
 
     Parameters
     ----------
@@ -174,6 +175,7 @@ def fit(
             put_averages(model.trainable_variables)
             # JAX gives away what a compiled step was given: it may not be shared
             _assign(model.trainable_variables, _values(model.trainable_variables))
+            _normalise(model, training, shape, augmentation, config, epoch)
         if spread:
             _assign(judge.variables, _values(model.variables))
         (predicted,) = predict(judge, validation.stamps)
@@ -296,6 +298,29 @@ def _one_epoch(model, training, shape, augmentation, config, epoch, spread):
             model.reset_metrics()
         square = np.mean(squares)
     return float(np.sqrt(square)), min(count * size, len(order)), waiting
+
+
+def _normalise(model, training, shape, augmentation, config, epoch):
+    """
+    Give the normalisation of averaged weights its own means and variances, which
+    those of the latest weights are not (Izmailov et al. 2018, UAI, 876, section 3.2).
+    """
+    from galmorph.models._keras import keras
+
+    kind = keras.layers.BatchNormalization
+    layers = [layer for layer in model.layers if isinstance(layer, kind)]
+    if not layers:
+        return
+    random = np.random.default_rng([config.seed, epoch, len(training)])
+    rows = random.permutation(len(training))[:_MOST_TO_NORMALISE]
+    kept = [layer.momentum for layer in layers]
+    for i, part in enumerate(np.array_split(rows, -(-len(rows) // 256))):
+        for layer in layers:
+            layer.momentum = i / (i + 1)
+        batch = augment(training.stamps[np.sort(part)], shape, augmentation, random)
+        model(batch, training=True)
+    for layer, momentum in zip(layers, kept, strict=True):
+        layer.momentum = momentum
 
 
 def _values(variables):

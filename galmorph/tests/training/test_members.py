@@ -129,6 +129,30 @@ def test_a_running_average_of_the_weights_is_steadier(data, tmp_path):
     assert jumps[1] < 0.8 * jumps[0]
 
 
+def test_averaged_weights_have_a_normalisation_of_their_own(data, tmp_path):
+    import keras
+
+    settings = {
+        **SETTINGS,
+        "architecture": "p4m_resnet",
+        "options": {"widths": [2, 4], "features": 8, "dropout": 0.1},
+        "epochs": 2,
+        "schedule": "constant",
+        "learning_rate": 0.03,
+    }
+    result = train(data, out=tmp_path, ema=0.95, **settings)
+    (model,) = load_bundle(result.bundle).models()
+    layers = [x for x in model.layers if isinstance(x, keras.layers.BatchNormalization)]
+    seen = keras.Model(model.input, [layer.input for layer in layers])
+    for layer, maps in zip(layers, seen(data[0][:, 4:20, 4:20, None]), strict=True):
+        maps = np.asarray(maps).reshape(-1, 8, maps.shape[-1] // 8)
+        width = np.sqrt(np.asarray(layer.moving_variance))
+        off = (maps.mean(axis=(0, 1)) - np.asarray(layer.moving_mean)) / width
+        # training sees turned and shifted stamps too
+        assert np.abs(off).max() < 0.4
+        assert maps.std(axis=(0, 1)) / width == pytest.approx(1, abs=0.25)
+
+
 def test_half_precision_learns_as_well(data, tmp_path):
     settings = {**SETTINGS, "epochs": 8}
     plain = train(data, out=tmp_path / "plain", **settings)
