@@ -66,8 +66,8 @@ class Predictor:
         are given batches in turns, which does not change the results.
     precision : {'float32', 'mixed'}, optional
         Of the layers but the last: ``'mixed'`` computes in bfloat16, which is
-        faster on GPUs and on processors that know it, and changes fractions by
-        about 0.002 at most.
+        faster on GPUs and on processors that know it, several times slower on
+        others, and changes fractions by about 0.002 at most.
 
     Attributes
     ----------

@@ -5,6 +5,7 @@ Networks by name, for any label scheme.
 
 from galmorph.core import ConfigurationError, get_scheme
 from galmorph.models._keras import keras
+from galmorph.models._processors import warn_of_bfloat16
 from galmorph.models.layers import DecisionTree, Maxout
 from galmorph.models.symmetry import (
     GroupConv2D,
@@ -216,7 +217,8 @@ def build(
         (`DecisionTree`); else each is a fraction by itself (sigmoid).
     precision : {'float32', 'mixed_bfloat16'}, optional
         Precision of the computation, as Keras names it; weights and outputs are
-        always float32.
+        always float32. A processor that is known to have no instructions for
+        bfloat16 is warned of.
     **options
         For ``'hc15'``: ``maxout`` (default `True`; `False` for ReLU) and
         ``dropout`` (0.5). For ``'dieleman15'`` also ``part`` (45) and ``crop``
@@ -273,6 +275,8 @@ def build(
         raise ConfigurationError(
             f"precision: found {precision!r}; choose one of {_PRECISIONS}"
         )
+    if precision != "float32":
+        warn_of_bfloat16()
     images = keras.Input(tuple(input_shape), name="stamps", dtype="float32")
     usual = keras.config.dtype_policy()
     try:

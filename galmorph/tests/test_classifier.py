@@ -403,6 +403,7 @@ def test_the_default_model_comes_with_the_package():
     assert len(classifier.card) > 100
 
 
+@pytest.mark.filterwarnings("ignore:precision")
 def test_mixed_precision_gives_about_the_same(bundle_path, classifier, mosaic):
     mixed = MorphologyClassifier.from_file(bundle_path, precision="mixed")
     table = mixed.classify(mosaic, positions=POSITIONS)

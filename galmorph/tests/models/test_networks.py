@@ -4,8 +4,15 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from galmorph.core import CANDELS, GALAXY_ZOO_2, ConfigurationError, LabelScheme
+from galmorph.core import (
+    CANDELS,
+    GALAXY_ZOO_2,
+    ConfigurationError,
+    GalmorphWarning,
+    LabelScheme,
+)
 from galmorph.models import DecisionTree, Maxout, architectures, build, views
+from galmorph.models._processors import lacks_bfloat16
 
 
 def random_images(n, shape=(45, 45, 1), seed=1):
@@ -240,3 +247,31 @@ def test_views_for_symmetric_networks_lie_between_the_quarters():
         expected = ndimage.rotate(images, angle, axes=(2, 1), reshape=False, order=1)
         inner = np.s_[:, 2:7, 2:7]
         np.testing.assert_allclose(view[inner], expected[inner], atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("text", "lacks"),
+    [
+        ("processor : 0\nflags : fpu avx2\nprocessor : 1\nflags : fpu avx2\n", True),
+        ("flags\t\t: fpu avx2 avx512f avx512_bf16\n", False),
+        ("Features\t: fp asimd sve\n", True),
+        ("Features\t: fp asimd bf16\n", False),
+        ("model name : of another system\n", False),
+    ],
+)
+def test_instructions_for_bfloat16_are_looked_for(text, lacks, tmp_path):
+    (tmp_path / "cpuinfo").write_text(text)
+    assert lacks_bfloat16(tmp_path / "cpuinfo") == lacks
+    assert not lacks_bfloat16(tmp_path / "missing")
+
+
+def test_a_processor_that_must_imitate_bfloat16_is_warned_of(monkeypatch):
+    where = "galmorph.models._processors.lacks_bfloat16"
+    devices = keras.distribution.list_devices()
+    monkeypatch.setattr(where, lambda: False)
+    build("dense_ann", n_outputs=5, precision="mixed_bfloat16")
+    monkeypatch.setattr(where, lambda: True)
+    if any(name.startswith("gpu") for name in devices):
+        pytest.skip("this machine has a GPU, which computes")
+    with pytest.warns(GalmorphWarning, match="precision: this processor"):
+        build("dense_ann", n_outputs=5, precision="mixed_bfloat16")

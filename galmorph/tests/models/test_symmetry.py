@@ -171,6 +171,7 @@ def test_parts_must_fit():
         Parts(45, 69)(images(1, 60))
 
 
+@pytest.mark.filterwarnings("ignore:precision")
 @pytest.mark.parametrize("architecture", ["hc15", "p4m_resnet"])
 def test_mixed_precision_changes_the_fractions_by_little(architecture):
     from galmorph.models._keras import keras

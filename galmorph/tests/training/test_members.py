@@ -153,6 +153,7 @@ def test_averaged_weights_have_a_normalisation_of_their_own(data, tmp_path):
         assert maps.std(axis=(0, 1)) / width == pytest.approx(1, abs=0.25)
 
 
+@pytest.mark.filterwarnings("ignore:precision")
 def test_half_precision_learns_as_well(data, tmp_path):
     settings = {**SETTINGS, "epochs": 8}
     plain = train(data, out=tmp_path / "plain", **settings)
