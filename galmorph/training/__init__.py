@@ -11,7 +11,7 @@ network is built, not before.
 from galmorph.training.augmentation import Augmentation, augment
 from galmorph.training.config import RunConfig, TrainingConfig, read_config
 from galmorph.training.datasets import Dataset, as_dataset
-from galmorph.training.recalibration import calibrate
+from galmorph.training.recalibration import calibrate, keep_outputs
 from galmorph.training.runs import TrainingResult, train, train_from_config
 from galmorph.training.sources_config import (
     ArraysConfig,
@@ -41,6 +41,7 @@ __all__ = [
     "augment",
     "calibrate",
     "folds",
+    "keep_outputs",
     "read_config",
     "stratified_split",
     "train",

@@ -1,6 +1,6 @@
 # Licensed under a 3-clause BSD style license - see licenses/LICENSE.rst
 """
-A trained model gets errors and a domain from other galaxies.
+A trained model gets errors and a domain from other galaxies, and loses outputs.
 """
 
 from pathlib import Path
@@ -15,7 +15,7 @@ from galmorph.training.datasets import as_dataset
 from galmorph.training.members import domain_of, is_large
 from galmorph.training.trainer import predict
 
-__all__ = ["calibrate"]
+__all__ = ["calibrate", "keep_outputs"]
 
 
 def calibrate(
@@ -98,9 +98,7 @@ def calibrate(
             f"data: found stamps of the shape {dataset.stamps.shape[1:]}; the model"
             f" sees {bundle.input_shape}"
         )
-    models = bundle.models()
-    if scheme != bundle.scheme:
-        models = [_narrowed(model, bundle, scheme) for model in models]
+    models = keep_outputs(bundle, scheme)
     views = bundle.config["views"]
     if levels and scheme.questions:
         raise ConfigurationError(
@@ -148,6 +146,69 @@ def calibrate(
     )
 
 
+def keep_outputs(bundle, scheme):
+    """
+    Networks of a model with some of its outputs.
+
+    Parameters
+    ----------
+    bundle : `~galmorph.models.ModelBundle`
+        The model, which stays as it is.
+    scheme : str or `~galmorph.core.LabelScheme`
+        The outputs to keep, in any order: independent votes, or all of the model's
+        own scheme.
+
+    Returns
+    -------
+    models : list of `keras.Model`
+        New networks, one for each member.
+
+    Raises
+    ------
+    ConfigurationError
+        If the model lacks an output, or if outputs of another scheme follow
+        questions.
+
+    Examples
+    --------
+    >>> from galmorph import LabelScheme
+    >>> from galmorph.models import fetch_model, load_bundle
+    >>> from galmorph.training import keep_outputs
+    >>> bundle = load_bundle(fetch_model("galmorph-p4m10-volunteers"))
+    >>> scheme = LabelScheme("features", outputs=["f_featured"])
+    >>> keep_outputs(bundle, scheme)[0].output_shape
+    (None, 1)
+    """
+    from galmorph.models import build
+
+    scheme, known = get_scheme(scheme), list(bundle.scheme.outputs)
+    missing = [output for output in scheme.outputs if output not in known]
+    asked = scheme.questions or bundle.scheme.questions
+    if missing or (asked and scheme != bundle.scheme):
+        raise ConfigurationError(
+            f"scheme: the model {bundle.name!r} has the outputs {known}; found"
+            f" {list(scheme.outputs)}, of which"
+            + (f" {missing} are missing" if missing else " some follow questions")
+        )
+    columns = [known.index(output) for output in scheme.outputs]
+    architecture = bundle.config["architecture"]
+    kept = []
+    for model in bundle.models():
+        new = build(
+            architecture["name"],
+            input_shape=bundle.input_shape,
+            scheme=scheme,
+            **architecture["options"],
+        )
+        for layer in new.layers:
+            values = model.get_layer(layer.name).get_weights() if layer.weights else []
+            if layer.name == "output":
+                values = [value[..., columns] for value in values]
+            layer.set_weights(values)
+        kept.append(new)
+    return kept
+
+
 def _level(model, found, truth):
     """
     Shift a network, and its outputs of shape (views, n, outputs) in place, so that
@@ -171,31 +232,3 @@ def _level(model, found, truth):
 def _excess(shift, odds, mean):
     """By how much the mean of shifted fractions is too large."""
     return expit(odds + shift).mean() - mean
-
-
-def _narrowed(model, bundle, scheme):
-    """A network with some of the outputs of another."""
-    from galmorph.models import build
-
-    known = list(bundle.scheme.outputs)
-    missing = [output for output in scheme.outputs if output not in known]
-    if missing or scheme.questions or bundle.scheme.questions:
-        raise ConfigurationError(
-            f"scheme: the model {bundle.name!r} has the outputs {known}; found"
-            f" {list(scheme.outputs)}, of which"
-            + (f" {missing} are missing" if missing else " some follow questions")
-        )
-    architecture = bundle.config["architecture"]
-    narrow = build(
-        architecture["name"],
-        input_shape=bundle.input_shape,
-        scheme=scheme,
-        **architecture["options"],
-    )
-    columns = [known.index(output) for output in scheme.outputs]
-    for layer in narrow.layers:
-        values = model.get_layer(layer.name).get_weights() if layer.weights else []
-        if layer.name == "output":
-            values = [value[..., columns] for value in values]
-        layer.set_weights(values)
-    return narrow

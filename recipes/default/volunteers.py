@@ -16,7 +16,7 @@ from galmorph.evaluation import (
 from galmorph.models import load_bundle, save_bundle
 from galmorph.models.errors import ErrorModel
 from galmorph.tables import write_table
-from galmorph.training import calibrate
+from galmorph.training import keep_outputs
 from galmorph.training.trainer import predict
 
 __all__ = ["volunteers"]
@@ -55,17 +55,10 @@ def volunteers(networks, stamps, labels, out, *, name):
     truth = VOLUNTEERS.labels(labels)
     mean, spread = found.mean(axis=0), found.std(axis=0)
     calibration = fit_error_calibration(truth, mean, VOLUNTEERS, spread=spread)
-    kept = calibrate(
-        bundles[-1],
-        (stamps, labels),
-        out=out / "volunteers" / "bundle",
-        scheme=VOLUNTEERS,
-        overwrite=True,
-    )
-    one = load_bundle(kept)
+    one = bundles[-1]
     save_bundle(
         out / "volunteers" / "model",
-        one.models(),
+        keep_outputs(one, VOLUNTEERS),
         name=name,
         scheme=VOLUNTEERS,
         preprocessor=one.preprocessing,

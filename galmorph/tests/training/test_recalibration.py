@@ -117,6 +117,15 @@ def test_some_outputs_are_kept(bundle, tmp_path):
     assert load_bundle(path).scheme == ONE
 
 
+def test_a_model_that_is_open_stays_as_it_is(bundle, tmp_path):
+    opened = load_bundle(bundle)
+    data = shapes(n=200, seed=29)
+    before = predict(opened.models()[0], data[0][..., None])
+    data[1]["f_round"] = 1.0
+    calibrate(opened, data, out=tmp_path / "b", levels=True)
+    assert np.array_equal(predict(opened.models()[0], data[0][..., None]), before)
+
+
 def test_outputs_that_the_model_has_not_are_named(bundle, tmp_path):
     stamps, table = noisy(50, 25)
     table["f_bar"] = 0.5
