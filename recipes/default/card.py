@@ -33,8 +33,8 @@ _SHOWN = {
     ),
     "deep fields": ("the star of hst_deep_500: f_point_source",),
     "simulated F160W": ("pooled RMSE", "bias", "share within"),
-    "simulated, other cameras": ("pooled RMSE",),
-    "simulated F160W, pictures": ("pooled RMSE",),
+    "simulated, other cameras": ("pooled RMSE", "bias"),
+    "simulated F160W, pictures": ("pooled RMSE", "bias"),
 }
 
 # what each model is, and what its figures are of
