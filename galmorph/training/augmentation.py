@@ -90,8 +90,8 @@ def augment(stamps, shape, config, random):
     Parameters
     ----------
     stamps : `~numpy.ndarray`
-        Array of shape (n, side, side, bands), float32, with a margin around
-        what the network sees.
+        Array of shape (n, side, side, bands), float16 or float32, with a margin
+        around what the network sees.
     shape : int
         Side of the result in pixels of the same size.
     config : `Augmentation` or None
@@ -115,7 +115,9 @@ def augment(stamps, shape, config, random):
     n, side = stamps.shape[:2]
     if config is None:
         first = (side - shape) // 2
-        return stamps[:, first : first + shape, first : first + shape]
+        middle = stamps[:, first : first + shape, first : first + shape]
+        return middle.astype(np.float32, copy=False)
+    stamps = stamps.astype(np.float32, copy=False)
     angle = random.uniform(0, 2 * np.pi, n) * config.rotation
     mirror = np.where(random.random(n) < 0.5 * config.flip, -1, 1)
     factor = np.exp(random.uniform(-1, 1, n) * np.log(config.zoom))

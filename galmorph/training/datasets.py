@@ -22,7 +22,8 @@ class Dataset:
     Parameters
     ----------
     stamps : `~numpy.ndarray`
-        Array of shape (n, side, side, bands), float32.
+        Array of shape (n, side, side, bands), float32, or float16, which takes half
+        the memory.
     labels : `~numpy.ndarray`
         Array of shape (n, outputs), float32; NaN where a label is missing.
     groups : `~numpy.ndarray`, optional
@@ -143,7 +144,9 @@ def as_dataset(data, scheme, *, groups=None, votes=None, test_rows=None):
     2
     """
     stamps, table = data
-    stamps = np.asarray(stamps, np.float32)
+    stamps = np.asarray(stamps)
+    if stamps.dtype != np.float16:
+        stamps = np.asarray(stamps, np.float32)
     stamps = stamps[..., None] if stamps.ndim == 3 else stamps
     if stamps.ndim != 4 or stamps.shape[1] != stamps.shape[2]:
         raise ConfigurationError(

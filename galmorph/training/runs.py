@@ -107,6 +107,7 @@ def train(
         Images, and a table of n rows with a column of fractions for each output.
         An array is taken for finished stamps of shape (n, side, side[, bands]),
         as large as what the network sees or, so that they can be turned, larger.
+        Stamps of half precision (float16) take half the memory.
         A list of images of one galaxy each - NDData, CCDData, Cutout2D, arrays,
         names of FITS files - goes through the preprocessor first. Missing
         fractions (masked or NaN) are left out of the loss. Rows whose

@@ -226,14 +226,13 @@ def predict(model, stamps, *, views=1, batch_size=256):
     from galmorph.models._keras import keras
 
     symmetric = is_symmetric(model)
-    middle = augment(stamps, model.input_shape[1], None, None)
-    n = len(middle)
-    # a last batch of another size would be compiled for itself
-    padding = np.zeros((-n % batch_size, *middle.shape[1:]), np.float32)
-    middle = np.concatenate([middle, padding])
+    n = len(stamps)
     outputs = []
-    for first in range(0, len(middle), batch_size):
-        batch = middle[first : first + batch_size]
+    for first in range(0, n, batch_size):
+        part = stamps[first : first + batch_size]
+        batch = np.zeros((batch_size, *model.input_shape[1:]), np.float32)
+        # a last batch of another size would be compiled for itself
+        batch[: len(part)] = augment(part, model.input_shape[1], None, None)
         found = views_of(batch, views, symmetric=symmetric)
         found = np.asarray(keras.ops.convert_to_numpy(found))
         outputs.append([model.predict_on_batch(view) for view in found])

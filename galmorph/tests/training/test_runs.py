@@ -19,7 +19,7 @@ from galmorph.tests.training.shapes import (
     shapes,
     without_times,
 )
-from galmorph.training import train, train_from_config
+from galmorph.training import as_dataset, train, train_from_config
 
 pytestmark = pytest.mark.filterwarnings("error")
 
@@ -112,6 +112,16 @@ def test_a_run_again_gives_the_same(data, tmp_path):
     )
     other = train(data, out=tmp_path / "c", **{**SETTINGS, "seed": 4})
     assert abs(without_times(other.history) - without_times(first.history)).max() > 1e-3
+
+
+def test_stamps_of_half_precision_stay_so_and_are_learned_from_in_full(data, tmp_path):
+    half = data[0].astype(np.float16)
+    assert as_dataset((half, data[1]), SHAPES).stamps.dtype == np.float16
+    first = train((half, data[1]), out=tmp_path / "a", **SETTINGS)
+    again = train((half.astype(np.float32), data[1]), out=tmp_path / "b", **SETTINGS)
+    assert without_times(first.history) == pytest.approx(
+        without_times(again.history), rel=1e-5
+    )
 
 
 def test_an_interrupted_run_goes_on_as_if_it_had_not_been(data, tmp_path):
